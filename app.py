@@ -1,0 +1,226 @@
+"""Compose the server and serve it; the only file that knows gevent.
+
+The hijack contract, for views that answer a WebSocket: ``environ["rootblood.hijack"]`` is a
+callable ``hijack() -> (socket, buffered)``. It gives away the client's connected socket, and what
+the client sent after its request head and was read already. From then on the view owns the
+socket, whatever it returns is thrown away, and nothing else reads from or writes to the client.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()  # first: what was imported before it would keep the blocking functions
+
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from io import BufferedReader, BytesIO
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.pywsgi import Input, WSGIHandler, WSGIServer
+from gevent.threadpool import ThreadPool
+
+from init_db import migrate
+from orchestrator import accounts, logs, offload
+from orchestrator.background import Background
+from orchestrator.errors import RootBloodError
+from orchestrator.platform import compose
+from orchestrator.settings import Settings
+from orchestrator.splice import Splicer
+from web import create_app
+
+HEAD_BYTES = 32768
+HEAD_SECONDS = 20.0
+"""For a whole request head, so that nobody holds connections by sending it drop by drop."""
+IDLE_SECONDS = 75.0
+"""Between requests, between pieces of a body, and for a client that does not read."""
+STOP_SECONDS = 0.5
+BACKLOG = 1024
+
+
+class HijackHandler(WSGIHandler):
+    """One client connection: pywsgi's handler, bounded, and able to give its socket away."""
+
+    _hijacked = False
+    _kept_alive = False
+    _clock: gevent.Timeout | None = None
+
+    def handle(self) -> None:
+        """Serve requests until the connection ends; a vanished client is no error."""
+        self.socket.settimeout(IDLE_SECONDS)
+        with suppress(OSError):
+            super().handle()
+
+    def get_environ(self) -> dict[str, Any]:
+        """Return the WSGI environment with the hijack of the module's contract in it."""
+        environ = super().get_environ()
+        environ["rootblood.hijack"] = self.hijack
+        return environ
+
+    def hijack(self) -> tuple[socket.socket, bytes]:
+        """Give the client's socket away, with the bytes that were read beyond the request."""
+        client = self.socket
+        client.settimeout(0)
+        try:
+            buffered = self.rfile.peek()  # the buffer, or what has just come: never waits
+        except OSError:
+            buffered = b""
+        self._hijacked = self.close_connection = True
+        self.socket = None  # type: ignore[assignment]  # which pywsgi looks for
+        self.wsgi_input = Input(BufferedReader(BytesIO()), 0)  # pywsgi drains every body
+        return client, buffered
+
+    def process_result(self) -> None:
+        """Send the view's response, unless the view took the socket."""
+        if not self._hijacked:
+            super().process_result()
+
+    def handle_one_request(self) -> Any:
+        """Serve one request; None ends the connection, or pywsgi's part in it."""
+        try:
+            result = super().handle_one_request()
+        finally:
+            self._stop_clock()
+        self._kept_alive = True
+        if self._hijacked:
+            self.environ = None  # it holds this handler
+        return result
+
+    def read_requestline(self) -> str:
+        """Wait for a request, then give its head ``HEAD_SECONDS``."""
+        if self._kept_alive:
+            self.rfile.peek(1)
+        self._clock = gevent.Timeout.start_new(HEAD_SECONDS, TimeoutError)
+        return super().read_requestline()
+
+    def read_request(self, raw_requestline: str) -> Any:
+        """Parse the head. Raises: ValueError."""
+        try:
+            return super().read_request(raw_requestline)
+        finally:
+            self._stop_clock()
+
+    def MessageClass(self, rfile: Any, *_: Any) -> Any:
+        """Parse the header fields, refusing a huge head and an ambiguous body length."""
+        head, line = bytearray(), b""
+        while line not in (b"\r\n", b"\n"):
+            line = rfile.readline(HEAD_BYTES)
+            head += line
+            if not line or len(head) > HEAD_BYTES:
+                raise ValueError("the request head is cut off or too large")
+        fields = super().MessageClass(BytesIO(head))
+        lengths = fields.get_all("Content-Length", [])
+        codings = fields.get_all("Transfer-Encoding", [])
+        # RFC 9112, 6.3: a proxy in front could see another end of this request than we do.
+        if len(lengths) + len(codings) > 1 or not all(length.isdigit() for length in lengths):
+            raise ValueError("the length of the body is ambiguous")
+        if any(coding.lower() != "chunked" for coding in codings):
+            raise ValueError("the body's transfer coding is unknown")
+        return fields
+
+    def _handle_client_error(self, ex: Exception) -> tuple[str, bytes] | None:
+        """Answer what is no request; what a client sends is not worth a log line."""
+        if isinstance(ex, OSError):
+            return None
+        return "400", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+    def handle_error(self, t: Any, v: Any, tb: Any) -> None:
+        """Log a crash of the application; a client that stopped reading is none."""
+        if isinstance(v, TimeoutError):
+            self.close_connection = True
+        else:
+            super().handle_error(t, v, tb)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return the listening socket. Raises: RootBloodError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise RootBloodError(
+            f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}.",
+            hint="Stop what uses that address, or set ROOTBLOOD_LISTEN to another one.",
+        ) from error
+    # pywsgi sends head and body apart; every connection inherits this.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def serve(application: Any, listener: socket.socket, *, stop: Callable[[], object]) -> None:
+    """Serve until SIGTERM or SIGINT, then call ``stop`` and give requests ``STOP_SECONDS``."""
+    server = WSGIServer(
+        listener,
+        application,
+        log=None,
+        spawn=Pool(),
+        handler_class=HijackHandler,
+        environ={"SERVER_NAME": listener.getsockname()[0]},  # else a name server is asked
+    )
+    stopping = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, stopping.set)
+    server.start()
+    stopping.wait()
+    server.close()
+    stop()
+    server.stop(timeout=STOP_SECONDS)
+
+
+def raise_file_limit() -> None:
+    """Allow as many open files as the system does: each terminal takes two."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def use_threads() -> ThreadPool:
+    """Let ``offload`` run in threads of their own; return their pool, to be killed at the end."""
+    pool = ThreadPool(max(2, os.cpu_count() or 2))
+    offload.use(pool.apply)
+    return pool
+
+
+def main() -> int:
+    """Run the server; return the exit code."""
+    logs.configure()
+    raise_file_limit()
+    pool = use_threads()
+    splicer = Splicer(gevent.get_hub().loop)
+    try:
+        settings = Settings.from_environment()
+        listener = listen(*settings.address)
+        platform = compose(settings, splicer)
+        application = create_app(platform)
+        migrate(application)
+        background = Background(platform, application.app_context)
+        background.start()
+    except RootBloodError as error:
+        print(f"RootBlood did not start: {error.message} {error.hint}", file=sys.stderr)
+        return 1
+    with application.app_context():
+        first = not accounts.anyone()
+    print(f"RootBlood serves http://{settings.listen}/", flush=True)
+    if first:
+        print("Open it and register: the first account becomes the administrator.", flush=True)
+
+    def stop() -> None:
+        background.stop()
+        splicer.close("server-stopping")
+
+    serve(application, listener, stop=stop)
+    pool.kill()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+/** The dashboard: summary tiles, a card for each workspace, and the commands on them. */
+import { offer } from "./lib/commands";
+import { boot, button, byId, h, icon } from "./lib/dom";
+import { listen } from "./lib/events";
+import { downloadHome } from "./lib/archive";
+import { api, explain, Problem } from "./lib/api";
+import { toast } from "./lib/toast";
+import type { Template, User, Workspace } from "./lib/types";
+import { actionsFor } from "./dashboard/actions";
+import { Card } from "./dashboard/card";
+import { newWorkspaceDialog } from "./dashboard/create";
+import { Store } from "./dashboard/store";
+import { tiles } from "./dashboard/tiles";
+
+const start = boot<{ workspaces: Workspace[]; templates: Template[]; user: User }>();
+const store = new Store(start.workspaces);
+let user = start.user;
+const actions = actionsFor(store, () => user);
+const templateOf = (name: string): Template | undefined => start.templates.find((template) => template.name === name);
+const cards = new Map<string, Card>();
+const summary = tiles();
+const grid = h("div", { class: "grid" });
+const offline = h("div", { class: "notice warn", hidden: true }, icon("wifi-off"), h("div", { class: "grow" }, h("strong", {}, "Out of touch with the server"), "What you see may be old. It is tried again by itself."));
+
+function render(): void {
+  const list = [...store.list()].sort((a, b) => a.name.localeCompare(b.name));
+  summary.element.hidden = list.length === 0;
+  summary.update(list, user);
+  for (const [name, card] of cards) {
+    if (list.some((workspace) => workspace.name === name)) continue;
+    card.element.remove();
+    cards.delete(name);
+  }
+  grid.querySelector(".empty")?.remove();
+  list.forEach((workspace, at) => {
+    let card = cards.get(workspace.name);
+    if (card) card.update(workspace);
+    else cards.set(workspace.name, (card = new Card(workspace, actions, templateOf)));
+    // Moving an element that is in place already would take the focus from it.
+    if (grid.children[at] !== card.element) grid.insertBefore(card.element, grid.children[at] ?? null);
+  });
+  if (list.length === 0) grid.append(empty());
+}
+
+function empty(): HTMLElement {
+  const ready = start.templates.some((template) => template.enabled && template.image_present);
+  const card = h("section", { class: "card empty" }, h("span", { class: "emblem" }, icon("terminal")), h("h2", {}, ready ? "Open your first workspace" : "No template is ready yet"),
+    h("p", {}, ready ? "A workspace is a container of your own with a terminal. Its files live in your home directory, which stays when the workspace stops or goes." : "Workspaces are made from templates, and this server has none whose image is there. Ask an administrator to add one."));
+  if (ready) card.append(button("Open my first workspace", "play", "primary big", (event) => void openFirst(event.currentTarget as HTMLButtonElement)), h("p", { class: "small" }, "It will be called ", h("code", {}, "main"), ". You can choose another template with “New workspace”."));
+  card.style.gridColumn = "1 / -1";
+  return card;
+}
+
+async function openFirst(trigger: HTMLButtonElement): Promise<void> {
+  trigger.disabled = true;
+  try {
+    location.href = (await api.create("main")).url;
+  } catch (error) {
+    trigger.disabled = false;
+    toast("That did not work", { kind: "error", text: [explain(error), error instanceof Problem ? error.hint : ""].filter(Boolean).join(" ") });
+  }
+}
+
+function openNew(template?: string): void {
+  newWorkspaceDialog({ templates: start.templates, user, workspaces: [...store.list()], template, created: (workspace) => {
+    store.put(workspace);
+    if (workspace.state === "stopped") void actions.start(workspace);
+  } });
+}
+
+offer(() => store.list().flatMap((workspace) => {
+  const running = workspace.state === "running";
+  return [
+    { title: `Open ${workspace.name}`, icon: "terminal", group: workspace.state, run: () => { location.href = workspace.url; } },
+    ...(running ? [
+      { title: `New terminal in ${workspace.name}`, icon: "plus", group: "Workspace", run: () => { location.href = `${workspace.url}#new`; } },
+      { title: `Stop ${workspace.name}`, icon: "square", group: "Workspace", run: () => void actions.stop(workspace) },
+      { title: `Restart ${workspace.name}`, icon: "rotate-cw", group: "Workspace", run: () => void actions.restart(workspace) },
+    ] : [{ title: `Start ${workspace.name}`, icon: "play", group: "Workspace", run: () => void actions.start(workspace) }]),
+    { title: `Limits of ${workspace.name}`, icon: "sliders-horizontal", group: "Workspace", run: () => actions.limits(workspace) },
+  ];
+}));
+offer(() => [{ title: "New workspace", icon: "plus", group: "Command", run: () => openNew() }]);
+
+byId("dashboard").append(offline, summary.element, grid);
+render();
+store.onChange(render);
+setInterval(() => { for (const card of cards.values()) card.tick(); }, 1000);
+listen("state", (data) => {
+  if (data.user) user = data.user;
+  store.replace(data.workspaces);
+});
+let offlineTimer = 0;
+listen("online", (online) => {
+  clearTimeout(offlineTimer);
+  if (online) offline.hidden = true;
+  else offlineTimer = window.setTimeout(() => { offline.hidden = false; }, 6000);
+});
+listen("signed-out", () => { location.href = "/login?next=/"; });
+byId("new-workspace").addEventListener("click", () => openNew());
+byId("download-home").addEventListener("click", downloadHome);
+const wanted = new URLSearchParams(location.search).get("new");
+if (wanted !== null) {
+  history.replaceState(null, "", "/");
+  openNew(wanted || undefined);
+}

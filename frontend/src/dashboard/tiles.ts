@@ -1,0 +1,33 @@
+/** The four summary numbers on top of the dashboard. */
+import { h, setText } from "../lib/dom";
+import { bytes, percent } from "../lib/format";
+import type { User, Workspace } from "../lib/types";
+
+export interface Tiles {
+  element: HTMLElement;
+  update: (workspaces: readonly Workspace[], user: User) => void;
+}
+
+export function tiles(): Tiles {
+  const make = (label: string): { element: HTMLElement; value: HTMLElement; rest: HTMLElement } => {
+    const value = h("span");
+    const rest = h("small");
+    return { element: h("div", { class: "card tile" }, h("div", { class: "label" }, label), h("div", { class: "value" }, value, rest)), value, rest };
+  };
+  const [running, cpu, memory, sessions] = [make("Running workspaces"), make("CPU in use"), make("Memory"), make("Terminals open")];
+  return {
+    element: h("div", { class: "tiles" }, running.element, cpu.element, memory.element, sessions.element),
+    update(workspaces, user) {
+      const on = workspaces.filter((workspace) => workspace.state === "running");
+      const sum = (pick: (workspace: Workspace) => number): number => on.reduce((total, workspace) => total + pick(workspace), 0);
+      setText(running.value, String(on.length));
+      setText(running.rest, ` of ${workspaces.length}`);
+      setText(cpu.value, percent(sum((workspace) => workspace.usage?.cpu_percent ?? 0)));
+      setText(cpu.rest, ` of ${percent(sum((workspace) => workspace.limits.cpus) * 100)}`);
+      cpu.rest.hidden = on.length === 0;
+      setText(memory.value, bytes(sum((workspace) => workspace.usage?.memory_bytes ?? 0)));
+      setText(memory.rest, on.length ? ` / ${bytes(sum((workspace) => workspace.limits.memory_bytes))}` : ` / ${bytes(user.allowance.memory_bytes)} allowed`);
+      setText(sessions.value, String(sum((workspace) => workspace.activity.open_sessions)));
+    },
+  };
+}

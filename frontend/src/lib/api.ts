@@ -1,0 +1,69 @@
+/** Calls of the JSON API; failures become a Problem (RFC 9457) whatever went wrong. */
+import { meta } from "./dom";
+import type { Limits, Session, Workspace } from "./types";
+
+export class Problem extends Error {
+  constructor(
+    readonly title: string,
+    /** HTTP status, 0 when the server could not be reached. */
+    readonly status: number,
+    readonly detail = "",
+    readonly slug = "",
+    readonly hint = "",
+    readonly field = "",
+    readonly log = "",
+  ) {
+    super(detail || title);
+  }
+}
+
+/** Fetch JSON. Raises: Problem. */
+export async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (method !== "GET") headers["X-CSRFToken"] = meta("csrf-token");
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let response: Response;
+  try {
+    response = await fetch(path, { method, headers, credentials: "same-origin", cache: "no-store", ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  } catch {
+    throw new Problem("The server cannot be reached", 0, "", "unreachable", "Check the network connection.");
+  }
+  const text = await response.text();
+  let data: unknown = null;
+  try {
+    data = text ? JSON.parse(text) : null;
+  } catch {
+    data = null;
+  }
+  if (response.ok) return data as T;
+  const fields = (data ?? {}) as Record<string, string | undefined>;
+  throw new Problem(
+    fields["title"] ?? `The server answered ${response.status}`,
+    response.status,
+    fields["detail"],
+    fields["slug"],
+    fields["hint"],
+    fields["field"],
+    fields["log"],
+  );
+}
+
+const path = (name: string, rest = ""): string => `/api/v1/workspaces/${encodeURIComponent(name)}${rest}`;
+
+export const api = {
+  create: (name: string, template?: string, limits?: Limits) =>
+    request<Workspace>("POST", "/api/v1/workspaces", { name, ...(template ? { template } : {}), ...(limits ? { limits } : {}) }),
+  get: (name: string) => request<Workspace>("GET", path(name)),
+  change: (name: string, change: { name?: string; limits?: Limits }) => request<Workspace>("PATCH", path(name), change),
+  remove: (name: string) => request<unknown>("DELETE", path(name)),
+  act: (name: string, action: "start" | "stop" | "restart") => request<Workspace>("POST", path(name, `/${action}`)),
+  snooze: (name: string, minutes: number) => request<Workspace>("POST", path(name, "/snooze"), { minutes }),
+  sessions: async (name: string) => (await request<{ sessions: Session[] }>("GET", path(name, "/sessions"))).sessions,
+  endSession: (name: string, session: string) => request<unknown>("DELETE", path(name, `/sessions/${encodeURIComponent(session)}`)),
+};
+
+/** What a failure looks like in one sentence. */
+export function explain(error: unknown): string {
+  if (error instanceof Problem) return error.detail && error.detail !== error.title ? error.detail : error.title;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,28 @@
+"""Rows and their invariants. Nothing here knows the orchestrator, the web or the engine."""
+
+from models.accounts import Invite, Login, Role, Standing, Token, User
+from models.database import UtcDateTime, configure_sqlite, db, rows_changed, utcnow, writing
+from models.records import ActiveSession, Event, Kind
+from models.workspaces import TRANSITIONS, State, Template, Workspace
+
+__all__ = [
+    "TRANSITIONS",
+    "ActiveSession",
+    "Event",
+    "Invite",
+    "Kind",
+    "Login",
+    "Role",
+    "Standing",
+    "State",
+    "Template",
+    "Token",
+    "User",
+    "UtcDateTime",
+    "Workspace",
+    "configure_sqlite",
+    "db",
+    "rows_changed",
+    "utcnow",
+    "writing",
+]

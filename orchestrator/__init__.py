@@ -1,0 +1,1 @@
+"""The orchestrator: what RootBlood does, free of how it is asked (HTTP, SSH) or shown."""

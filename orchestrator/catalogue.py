@@ -1,0 +1,145 @@
+"""The catalogue of templates: what may run. Administrators edit it, everyone chooses from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from models import Template, User, Workspace, db, writing
+from orchestrator import access, audit
+from orchestrator.errors import AlreadyExists, BadInput, Conflict, NotFound
+from orchestrator.names import parse_image, parse_template, parse_title
+from orchestrator.policy import CPUS_MIN, MEMORY_MIN_BYTES, PIDS_MIN
+
+DEFAULT = "chaospine"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The editable part of a template, as somebody typed it."""
+
+    name: str
+    title: str
+    description: str
+    image: str
+    cpus: float
+    memory_bytes: int
+    pids: int
+    ports: tuple[int, ...] = ()
+    read_only_root: bool = True
+    enabled: bool = True
+
+    def checked(self) -> "Entry":
+        """Return itself when every field can be used. Raises: BadInput."""
+        parse_template(self.name)
+        parse_title(self.title, field="title")
+        parse_image(self.image)
+        if len(self.description) > 2000:
+            raise BadInput("Use up to 2000 characters", field="description")
+        if not CPUS_MIN <= self.cpus <= 1024:
+            raise BadInput(f"cpus must be {CPUS_MIN} to 1024", field="cpus")
+        if not MEMORY_MIN_BYTES <= self.memory_bytes <= 1 << 44:
+            raise BadInput("memory must be at least 64 MiB", field="memory_mib")
+        if not PIDS_MIN <= self.pids <= 1 << 20:
+            raise BadInput(f"pids must be at least {PIDS_MIN}", field="pids")
+        if len(self.ports) > 32 or not all(0 < port < 65536 for port in self.ports):
+            raise BadInput("Ports are numbers from 1 to 65535, at most 32", field="ports")
+        return self
+
+
+BUILT_IN = Entry(
+    name=DEFAULT,
+    title="Chaospine",
+    description="Debian with bash, tmux, git, neovim, ripgrep, Python, Node.js and a C compiler.",
+    image="chaospine:1.0.0",
+    cpus=1.0,
+    memory_bytes=1 << 30,
+    pids=512,
+)
+
+
+def templates(*, all_of_them: bool = False) -> list[Template]:
+    """Return what can be chosen, by title; ``all_of_them`` adds the disabled ones."""
+    query = select(Template).order_by(Template.title)
+    if not all_of_them:
+        query = query.where(Template.enabled)
+    return list(db.session.scalars(query))
+
+
+def template_named(name: str | None) -> Template:
+    """Return an enabled template; None is the default one. Raises: NotFound."""
+    query = select(Template).where(Template.enabled, Template.name == (name or DEFAULT))
+    template = db.session.scalar(query)
+    if template is None and name is None:
+        template = db.session.scalar(select(Template).where(Template.enabled).limit(1))
+    if template is None:
+        raise NotFound(
+            f"There is no template '{name or DEFAULT}'", hint="Choose one from the catalogue."
+        )
+    return template
+
+
+def ensure_built_in(now: datetime) -> None:
+    """Put the shipped template into an empty catalogue; a changed one is left as it is."""
+    with writing():
+        if not db.session.scalar(select(func.count(Template.id))):
+            db.session.add(_fill(Template(created_at=now), BUILT_IN))
+
+
+def add(admin: User, now: datetime, entry: Entry, *, address: str) -> Template:
+    """Add a template. Raises: Forbidden, BadInput, AlreadyExists."""
+    access.require_admin(admin)
+    entry.checked()
+    with writing():
+        if db.session.scalar(select(Template.id).where(Template.name == entry.name)):
+            raise AlreadyExists(f"There is a template '{entry.name}' already")
+        template = _fill(Template(created_at=now), entry)
+        db.session.add(template)
+        audit.record(now, admin.username, "template.added", entry.name, address=address,
+                     image=entry.image)  # fmt: skip
+    return template
+
+
+def change(admin: User, now: datetime, entry: Entry, *, address: str) -> Template:
+    """Change the template of that name; running workspaces change at their next start."""
+    access.require_admin(admin)
+    entry.checked()
+    with writing():
+        template = db.session.scalar(select(Template).where(Template.name == entry.name))
+        if template is None:
+            raise NotFound(f"There is no template '{entry.name}'")
+        _fill(template, entry)
+        audit.record(now, admin.username, "template.changed", entry.name, address=address,
+                     image=entry.image)  # fmt: skip
+    return template
+
+
+def delete(admin: User, now: datetime, name: str, *, address: str) -> None:
+    """Delete an unused template. Raises: Conflict while workspaces are made from it."""
+    access.require_admin(admin)
+    with writing():
+        template = db.session.scalar(select(Template).where(Template.name == name))
+        if template is None:
+            raise NotFound(f"There is no template '{name}'")
+        used = select(func.count(Workspace.id)).where(Workspace.template_id == template.id)
+        if count := db.session.scalar(used):
+            raise Conflict(
+                f"{count} workspaces are made from '{name}'",
+                hint="Disable it instead: those that exist keep working.",
+            )
+        db.session.delete(template)
+        audit.record(now, admin.username, "template.deleted", name, address=address)
+
+
+def _fill(template: Template, entry: Entry) -> Template:
+    template.name = entry.name
+    template.title = entry.title.strip()
+    template.description = entry.description.strip()
+    template.image = entry.image
+    template.cpus = entry.cpus
+    template.memory_bytes = entry.memory_bytes
+    template.pids = entry.pids
+    template.ports = sorted(set(entry.ports))
+    template.read_only_root = entry.read_only_root
+    template.enabled = entry.enabled
+    return template

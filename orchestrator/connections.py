@@ -1,0 +1,169 @@
+"""The live connections of people to workspaces that this process holds.
+
+Each has an ``ActiveSession`` row. Deleting the row, by whoever and from whichever process, hangs
+up: logout, suspension, stop and deletion all come down to that. Input is noted in memory and
+written at most once a minute.
+"""
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from sqlalchemy import delete, or_, select, update
+
+from models import ActiveSession, Kind, Workspace, db, utcnow, writing
+
+TOUCH_SECONDS = 60.0
+
+
+class Hangable(Protocol):
+    """What carries a connection's bytes."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Connection:
+    """One live connection; ``last_input`` moves with every key."""
+
+    id: int
+    user_id: int
+    workspace_id: int
+    carrier: Hangable | None = None
+    last_input: datetime | None = None
+    written: datetime | None = None
+
+    def on_input(self) -> None:
+        """Note that a person typed."""
+        self.last_input = utcnow()
+
+
+class Connections:
+    """Registry of this process; ``server`` names it in the rows."""
+
+    def __init__(self, server: str) -> None:
+        self.server = server
+        self._guard = threading.Lock()
+        self._live: dict[int, Connection] = {}
+        self._ended: deque[Connection] = deque()
+
+    def open(
+        self,
+        now: datetime,
+        *,
+        user_id: int,
+        workspace_id: int,
+        kind: Kind,
+        address: str,
+        login_id: int | None,
+        token_id: int | None,
+    ) -> Connection:
+        """Write the row of a new connection and register it."""
+        row = ActiveSession(
+            user_id=user_id,
+            workspace_id=workspace_id,
+            login_id=login_id,
+            token_id=token_id,
+            kind=kind,
+            address=address,
+            server=self.server,
+            opened_at=now,
+            last_seen_at=now,
+        )
+        with writing():
+            db.session.add(row)
+        connection = Connection(row.id, user_id, workspace_id)
+        with self._guard:
+            self._live[row.id] = connection
+        return connection
+
+    def ended(self, connection: Connection) -> None:
+        """Note that a connection has ended; never blocks, so the event loop itself may call it."""
+        self._live.pop(connection.id, None)
+        self._ended.append(connection)
+
+    def bury(self) -> set[int]:
+        """Delete the rows of ended connections, keeping their last input; return their users."""
+        ended = [self._ended.popleft() for _ in range(len(self._ended))]
+        if ended:
+            with writing():
+                for connection in ended:
+                    self._write_input(connection)
+                ids = [connection.id for connection in ended]
+                db.session.execute(delete(ActiveSession).where(ActiveSession.id.in_(ids)))
+        return {connection.user_id for connection in ended}
+
+    def hang_up_revoked(self) -> int:
+        """Close every connection whose row is gone; return how many."""
+        with self._guard:
+            live = dict(self._live)
+        if not live:
+            return 0
+        mine = select(ActiveSession.id).where(ActiveSession.server == self.server)
+        rows = set(db.session.scalars(mine))
+        db.session.rollback()
+        gone = [connection for id, connection in live.items() if id not in rows]
+        for connection in gone:
+            with self._guard:
+                self._live.pop(connection.id, None)
+            if connection.carrier is not None:
+                connection.carrier.close()
+        return len(gone)
+
+    def touch(self, now: datetime) -> None:
+        """Write what is due: heartbeats and input, each row at most once a minute."""
+        with self._guard:
+            live = list(self._live.values())
+        due = timedelta(seconds=TOUCH_SECONDS)
+        # abs(): after the clock was set back, "written in the future" must not silence us.
+        beat = [c for c in live if c.written is None or abs(now - c.written) >= due]
+        if not beat:
+            return
+        with writing():
+            for connection in beat:
+                db.session.execute(
+                    update(ActiveSession)
+                    .where(ActiveSession.id == connection.id)
+                    .values(last_seen_at=now, last_input_at=connection.last_input)
+                )
+                self._write_input(connection)
+        for connection in beat:
+            connection.written = now
+
+    @staticmethod
+    def _write_input(connection: Connection) -> None:
+        if connection.last_input is None:
+            return
+        earlier = or_(
+            Workspace.last_input_at.is_(None), Workspace.last_input_at < connection.last_input
+        )
+        db.session.execute(
+            update(Workspace)
+            .where(Workspace.id == connection.workspace_id, earlier)
+            .values(last_input_at=connection.last_input)
+        )
+
+    def last_input(self, workspace_id: int) -> datetime | None:
+        """Return when somebody last typed into the workspace through this process."""
+        with self._guard:
+            times = [
+                c.last_input
+                for c in self._live.values()
+                if c.workspace_id == workspace_id and c.last_input is not None
+            ]
+        return max(times, default=None)
+
+    def free_leftovers(self) -> None:
+        """Delete the rows of a crashed process of the same name."""
+        with writing():
+            db.session.execute(delete(ActiveSession).where(ActiveSession.server == self.server))
+
+    def close_all(self) -> None:
+        """Hang up everything: the server is stopping."""
+        with self._guard:
+            live, self._live = list(self._live.values()), {}
+        for connection in live:
+            if connection.carrier is not None:
+                connection.carrier.close()

@@ -1,0 +1,334 @@
+"""The engine for one Docker daemon."""
+
+import math
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+from docker import APIClient
+
+from orchestrator.engines import Feature, Phase, Process, Result, Status, Usage, cgroups
+from orchestrator.engines.docker_dial import Dialer
+from orchestrator.engines.docker_errors import translating
+from orchestrator.engines.docker_exec import Commands
+from orchestrator.engines.docker_network import bridge_name, ensure_network
+from orchestrator.engines.docker_spec import (
+    INSTANCE_LABEL,
+    create_body,
+    status_of,
+    status_of_row,
+    usage_of_stats,
+)
+from orchestrator.engines.egress import Egress
+from orchestrator.engines.run_dirs import RunDirs
+from orchestrator.errors import EngineError, EngineUnreachable, StartFailed, WorkspaceStopped
+from orchestrator.spec import Spec
+from orchestrator.stream import Stream
+
+_REQUEST_SECONDS = 60
+_POOL = 64  # connections kept open to the daemon
+_RUN_SECONDS = 60.0
+_RECHECK_SECONDS = 30.0
+_EVENTS = ["start", "die", "destroy", "pause", "unpause", "oom"]
+# Colours and cursor movements (ECMA-48 control sequences), titles, and what else is not text.
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+
+
+class DockerEngine:
+    """Runs containers on the daemon at ``url``.
+
+    ``instance`` names the network, the label and the firewall chains, so that several servers can
+    share a daemon. ``run_root`` is a directory of the daemon's machine, best below ``/run``.
+    ``egress_allow`` are CIDR ranges that workspaces may reach although they are private; without
+    ``enforce_egress`` they may reach everything that the machine can.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        instance: str = "rootblood",
+        run_root: Path = Path("/run/rootblood"),
+        egress_allow: Sequence[str] = (),
+        enforce_egress: bool = True,
+    ) -> None:
+        self._url = url
+        self._instance = instance
+        self._run_dirs = RunDirs(run_root)
+        bridge = bridge_name(instance)
+        self._egress = Egress(instance, bridge, egress_allow) if enforce_egress else None
+        features = {Feature.PAUSE, Feature.UNIX_SOCKETS}
+        self.features = frozenset(features | ({Feature.EGRESS_RULES} if enforce_egress else set()))
+        self._lock = threading.Lock()
+        self._client_made: APIClient | None = None
+        self._prepared_at = -math.inf
+        self._counters: dict[str, cgroups.Place] = {}
+        self._dialer = Dialer(self._run_dirs, self._find, self.logs)
+        self._commands = Commands(url, self._client)
+
+    def prepare(self) -> None:
+        """Make the network and install the egress rules, unless both are in place.
+
+        Called when the server starts; :meth:`run` repeats it now and then, because another
+        program may flush the firewall.
+        """
+        ensure_network(self._client(), self._instance)
+        if self._egress:
+            self._egress.ensure()
+        self._prepared_at = time.monotonic()
+
+    def close(self) -> None:
+        """Close the connections to the daemon; the engine opens others when used again."""
+        with self._lock:
+            client, self._client_made = self._client_made, None
+        if client:
+            client.close()
+
+    def run(self, spec: Spec) -> Status:
+        if spec.network and time.monotonic() - self._prepared_at > _RECHECK_SECONDS:
+            self.prepare()
+        deadline = time.monotonic() + _RUN_SECONDS
+        refused = ""
+        with translating(image=spec.image):
+            while time.monotonic() < deadline:
+                try:
+                    status = self._run_once(spec)
+                except (docker.errors.NotFound, docker.errors.APIError) as error:
+                    if not _is_race(error):
+                        raise
+                    # Another run or remove of the same name: look again at what it left.
+                    refused = str(error.explanation)
+                    if "network" in refused:
+                        self.prepare()
+                    time.sleep(0.01)
+                    continue
+                if status:
+                    return status
+        raise EngineError(f"{spec.name} could not be started: {refused}")
+
+    def _run_once(self, spec: Spec) -> Status | None:
+        """Take one step towards ``spec``; return the status when there is nothing left to do."""
+        client = self._client()
+        info = self._find(spec.name)
+        if info is None:
+            return self._create(spec)
+        status = status_of(spec.name, info)
+        if status.digest != spec.digest():
+            # By id: the name may by now be that of the container another run has just made.
+            client.remove_container(info["Id"], force=True)
+            return None
+        if status.phase is Phase.RUNNING:
+            return status
+        if status.phase is Phase.PAUSED:
+            client.unpause(info["Id"])
+            return None
+        return self._start(spec, info["Id"])
+
+    def _create(self, spec: Spec) -> Status:
+        run_dir = self._run_dirs.make(spec.name, spec.user) if spec.run_dir else None
+        body = create_body(spec, instance=self._instance, run_dir=run_dir)
+        try:
+            made: dict[str, Any] = self._client().create_container_from_config(  # type: ignore[no-untyped-call]
+                body, spec.name
+            )
+        except docker.errors.APIError as error:
+            if error.status_code == 409 and self._is_foreign(spec.name):
+                raise EngineError(
+                    f"A container that RootBlood did not make has the name {spec.name}",
+                    hint=f"Rename or remove it: 'docker rename {spec.name} other'.",
+                ) from error
+            raise
+        return self._start(spec, made["Id"])
+
+    def _start(self, spec: Spec, container_id: str) -> Status:
+        if spec.run_dir:
+            self._run_dirs.make(spec.name, spec.user)  # gone after a reboot of the machine
+        self._forget(spec.name)
+        client = self._client()
+        try:
+            client.start(container_id)
+        except docker.errors.APIError as error:
+            if "OCI runtime" not in str(error.explanation):
+                raise
+            raise StartFailed(f"{spec.name} could not be started", log=str(error.explanation))
+        status = status_of(spec.name, client.inspect_container(container_id))
+        if status.phase in (Phase.STOPPED, Phase.FAILED):
+            why = status.reason or f"exit code {status.exit_code}"
+            raise StartFailed(f"{spec.name} ended at once: {why}", log=self.logs(spec.name))
+        return status
+
+    def stop(self, name: str, *, grace: float = 10.0) -> None:
+        self._change(name, lambda client, ident: client.stop(ident, timeout=math.ceil(grace)))
+
+    def pause(self, name: str) -> None:
+        def pause(client: APIClient, ident: str) -> None:
+            try:
+                client.pause(ident)
+            except docker.errors.APIError as error:
+                if "already paused" not in str(error.explanation):
+                    raise
+
+        self._change(name, pause)
+
+    def remove(self, name: str) -> None:
+        def remove(client: APIClient, ident: str) -> None:
+            try:
+                client.remove_container(ident, force=True, v=True)
+            except docker.errors.APIError as error:
+                if "already in progress" not in str(error.explanation):
+                    raise
+                _until_gone(client, ident)
+
+        self._change(name, remove)
+        self._run_dirs.remove(name)
+
+    def inspect(self, name: str) -> Status:
+        with translating():
+            info = self._find(name)
+        return status_of(name, info) if info else Status(name, Phase.ABSENT)
+
+    def census(self) -> Iterator[Status]:
+        with translating():
+            # A list is sparse: inspecting each of 200 containers takes twenty times as long.
+            rows = self._client().containers(
+                all=True, filters={"label": f"{INSTANCE_LABEL}={self._instance}"}
+            )
+        return iter([status_of_row(row) for row in rows if row["Names"]])
+
+    def watch(self) -> Iterator[Status]:
+        """Return an endless iterator over the status of every container that changes.
+
+        It sees what happens from this call on, and raises EngineUnreachable when the connection
+        is lost: then take a census and watch again.
+        """
+        with translating():
+            events = self._client().events(
+                decode=True,
+                filters={
+                    "type": "container",
+                    "event": _EVENTS,
+                    "label": f"{INSTANCE_LABEL}={self._instance}",
+                },
+            )
+        return self._statuses(events)
+
+    def _statuses(self, events: Any) -> Iterator[Status]:
+        try:
+            with translating():
+                for event in events:
+                    yield self.inspect(event["Actor"]["Attributes"]["name"])
+        finally:
+            events.close()
+        raise EngineUnreachable("The container engine closed the stream of events")
+
+    def exec(
+        self, name: str, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 30.0
+    ) -> Result:
+        return self._commands.exec(self._id(name), argv, stdin=stdin, timeout=timeout)
+
+    def spawn(self, name: str, argv: Sequence[str]) -> Process:
+        return self._commands.spawn(self._id(name), argv)
+
+    def dial(self, name: str, port: int, *, timeout: float = 5.0) -> Stream:
+        with translating():
+            return self._dialer.dial(name, port, timeout=timeout)
+
+    def usage(self, name: str) -> Usage | None:
+        place = self._counters.get(name)
+        usage = cgroups.read(place) if place else None
+        if usage:
+            return usage
+        self._counters.pop(name, None)
+        with translating():
+            info = self._find(name)
+            if info is None or not info["State"]["Running"]:
+                return None
+            place = cgroups.locate(Path("/"), info["State"]["Pid"], info["Id"])
+            if place:
+                self._counters[name] = place
+                return cgroups.read(place)
+            # The daemon's machine is not this one.
+            return usage_of_stats(self._client().stats(info["Id"], stream=False, one_shot=True))
+
+    def logs(self, name: str, *, lines: int = 20) -> str:
+        with translating():
+            try:
+                raw = self._client().logs(name, stdout=True, stderr=True, tail=lines)
+            except docker.errors.NotFound:
+                return ""
+        return _CONTROL.sub("", raw.decode(errors="replace").replace("\r\n", "\n"))
+
+    def images(self) -> frozenset[str]:
+        with translating():
+            found = self._client().images()
+        return frozenset(tag for image in found for tag in image["RepoTags"] or ())
+
+    def _client(self) -> APIClient:
+        with self._lock:
+            if self._client_made is None:
+                with translating():
+                    self._client_made = APIClient(
+                        self._url, version="auto", timeout=_REQUEST_SECONDS, max_pool_size=_POOL
+                    )
+            return self._client_made
+
+    def _find(self, name: str) -> dict[str, Any] | None:
+        """Inspect the container if it is there and this instance's."""
+        try:
+            info = self._client().inspect_container(name)
+        except docker.errors.NotFound:
+            return None
+        ours = info["Config"]["Labels"].get(INSTANCE_LABEL) == self._instance
+        return dict(info) if ours else None
+
+    def _is_foreign(self, name: str) -> bool:
+        try:
+            info = self._client().inspect_container(name)
+        except docker.errors.NotFound:
+            return False
+        return bool(info["Config"]["Labels"].get(INSTANCE_LABEL) != self._instance)
+
+    def _id(self, name: str) -> str:
+        with translating():
+            info = self._find(name)
+        if info is None or not info["State"]["Running"] or info["State"]["Paused"]:
+            raise WorkspaceStopped(f"{name} is not running")
+        return str(info["Id"])
+
+    def _change(self, name: str, act: Callable[[APIClient, str], object]) -> None:
+        """Do ``act`` to the container if it is there."""
+        self._forget(name)
+        with translating():
+            info = self._find(name)
+            if info is not None:
+                try:
+                    act(self._client(), info["Id"])
+                except docker.errors.NotFound:
+                    pass
+        self._forget(name)  # whoever looked meanwhile saw the old state
+
+    def _forget(self, name: str) -> None:
+        self._dialer.forget(name)
+        self._counters.pop(name, None)
+
+
+def _is_race(error: docker.errors.APIError) -> bool:
+    """Tell whether the engine refused only because somebody changed the container meanwhile."""
+    if isinstance(error, docker.errors.ImageNotFound):
+        return False
+    return error.status_code in (404, 409)
+
+
+def _until_gone(client: APIClient, ident: str) -> None:
+    """Wait for a removal that somebody else has begun."""
+    deadline = time.monotonic() + _RUN_SECONDS
+    while time.monotonic() < deadline:
+        client.inspect_container(ident)  # raises NotFound when it is done
+        time.sleep(0.01)
+    raise EngineError("The container engine does not finish removing a container")

@@ -1,0 +1,143 @@
+"""Running commands in a container, and ending them for certain.
+
+The engine lets an exec'd command outlive its stream and offers no way to end one, so the group of
+processes is killed: from this side where its processes are visible (which works however many
+processes the container already has), else by a second exec.
+"""
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker.errors
+from docker import APIClient
+
+from orchestrator.engines import Result
+from orchestrator.engines.docker_errors import translating
+from orchestrator.engines.docker_stream import ExecProcess, dial_engine, start_exec, wrapped
+from orchestrator.errors import EngineError, RootBloodError, WorkspaceStopped
+
+_OUTPUT_LIMIT = 64 * 2**20
+_START_SECONDS = 30.0
+_EXIT_SECONDS = 5.0
+_log = logging.getLogger(__name__)
+
+
+class Commands:
+    """Starts commands in containers of the daemon at ``url``."""
+
+    def __init__(self, url: str, client: Callable[[], APIClient]) -> None:
+        self._url = url
+        self._client = client
+
+    def spawn(self, container_id: str, argv: Sequence[str]) -> ExecProcess:
+        """Start ``argv`` with its streams attached. See :meth:`Engine.spawn`."""
+        client = self._client()
+        with translating(), _stopped():
+            created = client.exec_create(container_id, wrapped(argv), stdin=True)
+        exec_id = str(created["Id"])
+        connection = dial_engine(self._url, timeout=_START_SECONDS)
+        try:
+            held = start_exec(connection, client.api_version, exec_id)
+            process = ExecProcess(
+                connection,
+                held,
+                exit_code=lambda: self._exit_code(exec_id),
+                kill=lambda leader: self._kill(container_id, exec_id, leader),
+            )
+            process.await_leader()
+            process.settimeout(None)
+        except TimeoutError as error:
+            connection.close()
+            raise EngineError("The command could not be started in time") from error
+        except BaseException:
+            connection.close()
+            raise
+        return process
+
+    def exec(
+        self, container_id: str, argv: Sequence[str], *, stdin: bytes, timeout: float
+    ) -> Result:
+        """Run ``argv`` to its end. See :meth:`Engine.exec`."""
+        deadline = time.monotonic() + timeout
+        process = self.spawn(container_id, argv)
+        # A thread: a command may write much before it reads all of its input.
+        feeder = threading.Thread(target=_feed, args=(process, stdin), daemon=True)
+        feeder.start()
+        try:
+            return process.collect(_OUTPUT_LIMIT, lambda: deadline - time.monotonic())
+        except TimeoutError as error:
+            raise EngineError(
+                f"The command did not end within {timeout:g} seconds",
+                log=process.stderr.decode(errors="replace"),
+            ) from error
+        finally:
+            process.close()
+            feeder.join()
+
+    def _exit_code(self, exec_id: str) -> int:
+        """Return the exit code of a command whose output has ended."""
+        deadline = time.monotonic() + _EXIT_SECONDS
+        while True:
+            with translating():
+                info = self._client().exec_inspect(exec_id)
+            if not info["Running"] and info["ExitCode"] is not None:
+                return int(info["ExitCode"])
+            if time.monotonic() > deadline:
+                raise EngineError("The command closed its output but goes on running")
+            time.sleep(0.005)
+
+    def _kill(self, container_id: str, exec_id: str, leader: int) -> None:
+        """Kill the group of ``leader``, a process id inside the container."""
+        try:
+            with translating():
+                pid = int(self._client().exec_inspect(exec_id)["Pid"])
+            if _kill_group(pid, container_id):
+                return
+            with translating():
+                client = self._client()
+                script = ["/bin/sh", "-c", 'kill -s KILL -- "-$0"', str(leader)]
+                client.exec_start(client.exec_create(container_id, script)["Id"])
+        except RootBloodError as error:
+            # Most often the container has ended, and the command with it.
+            _log.info("exec.kill_failed", extra={"container": container_id, "error": str(error)})
+
+
+def _kill_group(pid: int, container_id: str) -> bool:
+    """Kill the group that process ``pid`` of this machine leads, if it is the container's."""
+    try:
+        if container_id not in Path(f"/proc/{pid}/cgroup").read_text():
+            return False
+        if os.getpgid(pid) != pid:
+            return False
+        os.killpg(pid, signal.SIGKILL)
+    except OSError:
+        return False
+    return True
+
+
+def _feed(process: ExecProcess, data: bytes) -> None:
+    try:
+        if data:
+            process.write(data)
+        process.end_input()
+    except OSError:
+        pass  # the command ended without reading all of it: its exit code tells
+
+
+@contextmanager
+def _stopped() -> Iterator[None]:
+    """Raise WorkspaceStopped where the engine says that the container does not run."""
+    try:
+        yield
+    except docker.errors.NotFound as error:
+        raise WorkspaceStopped() from error
+    except docker.errors.APIError as error:
+        if error.status_code == 409:
+            raise WorkspaceStopped() from error
+        raise

@@ -1,0 +1,295 @@
+"""An engine without containers, for tests and for trying the server where there is no Docker.
+
+It keeps the whole contract of :class:`orchestrator.engines.Engine`, with a shell that knows six
+words. Ports are served by threads of this process.
+"""
+
+import shlex
+import socket
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from orchestrator.engines import Feature, Phase, Process, Result, Status, Usage
+from orchestrator.errors import (
+    DialFailed,
+    EngineError,
+    EngineUnreachable,
+    ImageMissing,
+    StartFailed,
+    WorkspaceStopped,
+)
+from orchestrator.spec import Spec
+from orchestrator.stream import Stream
+
+Handler = Callable[[socket.socket], None]
+"""Serves one connection and returns; the engine closes it afterwards."""
+
+_MEMORY_BYTES = 1 << 20
+
+
+def echo(connection: socket.socket) -> None:
+    """Send everything back until the other side is done."""
+    while chunk := connection.recv(65536):
+        connection.sendall(chunk)
+
+
+@dataclass(slots=True)
+class _Container:
+    spec: Spec
+    phase: Phase = Phase.STOPPED
+    exit_code: int | None = None
+    started_at: datetime | None = None
+    log: str = ""
+    connections: list[socket.socket] = field(default_factory=list)
+
+
+class MemoryEngine:
+    """Runs nothing, convincingly.
+
+    ``images`` are the known ones, None for all. ``serve`` maps ports to handlers; the ports of
+    :attr:`Spec.sockets` echo unless they are in it. Set ``reachable`` to False to lose the engine.
+    """
+
+    features = frozenset({Feature.PAUSE, Feature.UNIX_SOCKETS})
+
+    def __init__(
+        self, *, images: Collection[str] | None = None, serve: Mapping[int, Handler] | None = None
+    ) -> None:
+        self.reachable = True
+        self._images = images
+        self._serve = dict(serve or {})
+        self._containers: dict[str, _Container] = {}
+        self._lock = threading.RLock()
+
+    def run(self, spec: Spec) -> Status:
+        with self._lock:
+            found = self._get(spec.name)
+            if found and found.spec.digest() != spec.digest():
+                self.remove(spec.name)
+                found = None
+            if found is None:
+                if self._images is not None and spec.image not in self._images:
+                    raise ImageMissing(f"The image {spec.image} is not on this server")
+                found = self._containers[spec.name] = _Container(spec)
+            if found.phase is Phase.PAUSED:
+                found.phase = Phase.RUNNING
+            elif found.phase is not Phase.RUNNING:
+                self._start(found)
+            return self.inspect(spec.name)
+
+    def _start(self, container: _Container) -> None:
+        container.started_at = datetime.now(UTC)
+        container.exit_code = None
+        spec = container.spec
+        code, out, errors = _interpret([*spec.entrypoint, *spec.command] or ["sleep"], b"")
+        container.log = (out + errors).decode()
+        if code is None:
+            container.phase = Phase.RUNNING
+            return
+        container.phase = Phase.FAILED if code else Phase.STOPPED
+        container.exit_code = code
+        raise StartFailed(f"{spec.name} ended at once: exit code {code}", log=container.log)
+
+    def stop(self, name: str, *, grace: float = 10.0) -> None:
+        with self._lock:
+            container = self._get(name)
+            if container is None or container.phase not in (Phase.RUNNING, Phase.PAUSED):
+                return
+            container.phase = Phase.STOPPED
+            container.exit_code = 143  # 128 + SIGTERM
+            for connection in container.connections:
+                _hang_up(connection)
+            container.connections.clear()
+
+    def pause(self, name: str) -> None:
+        with self._lock:
+            container = self._get(name)
+            if container and container.phase is Phase.RUNNING:
+                container.phase = Phase.PAUSED
+
+    def remove(self, name: str) -> None:
+        with self._lock:
+            self.stop(name)
+            self._containers.pop(name, None)
+
+    def inspect(self, name: str) -> Status:
+        with self._lock:
+            container = self._get(name)
+            if container is None:
+                return Status(name, Phase.ABSENT)
+            failed = container.phase is Phase.FAILED
+            return Status(
+                name=name,
+                phase=container.phase,
+                reason=f"exit code {container.exit_code}" if failed else "",
+                digest=container.spec.digest(),
+                started_at=container.started_at,
+                exit_code=container.exit_code,
+            )
+
+    def census(self) -> Iterator[Status]:
+        with self._lock:
+            self._get("")
+            return iter([self.inspect(name) for name in self._containers])
+
+    def fail(self, name: str, exit_code: int = 1) -> None:
+        """Let the container end by itself, as a crash would."""
+        with self._lock:
+            self.stop(name)
+            container = self._containers[name]
+            container.phase, container.exit_code = Phase.FAILED, exit_code
+
+    def exec(
+        self, name: str, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 30.0
+    ) -> Result:
+        self._running(name)
+        code, out, errors = _interpret(argv, stdin)
+        if code is None:
+            raise EngineError(f"The command did not end within {timeout:g} seconds")
+        return Result(code, out, errors)
+
+    def spawn(self, name: str, argv: Sequence[str]) -> Process:
+        self._running(name)
+        return _MemoryProcess(argv)
+
+    def dial(self, name: str, port: int, *, timeout: float = 5.0) -> Stream:
+        with self._lock:
+            container = self._get(name)
+            if container and container.phase is Phase.FAILED:
+                raise StartFailed(f"{name} ended", log=container.log)
+            container = self._running(name)
+            default = echo if port in dict(container.spec.sockets) else None
+            handler = self._serve.get(port, default)
+            if handler is None:
+                raise DialFailed(f"Nothing answers on port {port} of {name}")
+            ours, theirs = socket.socketpair()
+            container.connections.append(theirs)
+        threading.Thread(
+            target=self._handle, args=(handler, theirs, container), daemon=True
+        ).start()
+        return ours
+
+    def _handle(self, handler: Handler, connection: socket.socket, container: _Container) -> None:
+        try:
+            with connection:
+                handler(connection)
+        except OSError:
+            pass  # the other side went away, or the container was stopped
+        finally:
+            with self._lock:
+                if connection in container.connections:
+                    container.connections.remove(connection)
+
+    def usage(self, name: str) -> Usage | None:
+        with self._lock:
+            container = self._get(name)
+            if container is None or container.phase not in (Phase.RUNNING, Phase.PAUSED):
+                return None
+            return Usage(0.0, _MEMORY_BYTES, 1, 0, 0, 0)
+
+    def logs(self, name: str, *, lines: int = 20) -> str:
+        with self._lock:
+            container = self._get(name)
+            return "".join(container.log.splitlines(keepends=True)[-lines:]) if container else ""
+
+    def _get(self, name: str) -> _Container | None:
+        if not self.reachable:
+            raise EngineUnreachable()
+        return self._containers.get(name)
+
+    def _running(self, name: str) -> _Container:
+        with self._lock:
+            container = self._get(name)
+            if container is None or container.phase is not Phase.RUNNING:
+                raise WorkspaceStopped(f"{name} is not running")
+            return container
+
+
+class _MemoryProcess:
+    """``cat`` echoes its input while it runs; everything else has run by the time of the start."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self._changed = threading.Condition()
+        self._cat = list(argv) == ["cat"]
+        self._code, out, _ = (None, b"", b"") if self._cat else _interpret(argv, b"")
+        self._out = bytearray(out)
+        self._closed = False
+
+    def read(self, nbytes: int, /) -> bytes:
+        with self._changed:
+            self._changed.wait_for(lambda: self._out or self._closed or self._code is not None)
+            chunk = bytes(self._out[:nbytes])
+            del self._out[:nbytes]
+            return chunk
+
+    def write(self, data: bytes, /) -> None:
+        with self._changed:
+            if self._closed:
+                raise BrokenPipeError("the command has ended")
+            if self._cat:
+                self._out += data
+            self._changed.notify_all()
+
+    def end_input(self) -> None:
+        with self._changed:
+            if self._cat:
+                self._code = 0
+            self._changed.notify_all()
+
+    def wait(self) -> int:
+        while self.read(65536):
+            pass
+        return 137 if self._code is None else self._code  # 128 + SIGKILL
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+def _hang_up(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)  # its thread wakes and closes it
+    except OSError:
+        pass
+
+
+def _interpret(argv: Sequence[str], stdin: bytes) -> tuple[int | None, bytes, bytes]:
+    """Return exit code, output and errors of a command; no exit code means it runs for ever."""
+    if argv[0] == "exec":
+        argv = argv[1:]
+    match list(argv):
+        case ["true"]:
+            return 0, b"", b""
+        case ["false"]:
+            return 1, b"", b""
+        case ["cat"]:
+            return 0, stdin, b""
+        case ["echo", *words]:
+            return 0, " ".join(words).encode() + b"\n", b""
+        case ["exit", number]:
+            return int(number), b"", b""
+        case ["sleep" | "/bin/sleep", *_]:
+            return None, b"", b""
+        case ["sh", "-c", script]:
+            return _script(script, stdin)
+    return 127, b"", f"{argv[0]}: not found\n".encode()
+
+
+def _script(script: str, stdin: bytes) -> tuple[int | None, bytes, bytes]:
+    code: int | None = 0
+    out = errors = b""
+    for line in script.split(";"):
+        words = shlex.split(line)
+        to_errors = ">&2" in words
+        words = [word for word in words if word != ">&2"]
+        if not words:
+            continue
+        code, more, complaint = _interpret(words, stdin)
+        out, errors = (out, errors + more) if to_errors else (out + more, errors)
+        errors += complaint
+        if code is None or words[0] in ("exit", "exec"):
+            break
+    return code, out, errors

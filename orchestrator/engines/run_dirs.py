@@ -1,0 +1,162 @@
+"""Run directories: one small host directory per container, for the sockets it serves on.
+
+A workspace's user owns the directory and may put anything there. So it is a tmpfs of its own (it
+cannot fill the host's disk), and :func:`connect` trusts nothing in it: a socket that is replaced by
+a link to ``/var/run/docker.sock`` would otherwise hand the server's privileges to the user.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestrator.errors import EngineError, NoSpace
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+# <sys/mount.h>
+_MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
+_MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
+_SIZE_LIMIT = "size=256k,nr_inodes=64"
+
+
+class UnsafeSocketError(OSError):
+    """What lies under the socket's name is not a socket of the container's own user."""
+
+
+class RunDirs:
+    """Makes, removes and connects into ``<root>/<name>/``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._privileged = os.geteuid() == 0
+
+    def path(self, name: str) -> Path:
+        """Return the directory of ``name``, which is one path component."""
+        if not name or "/" in name or name.startswith("."):
+            raise EngineError(f"{name!r} cannot name a run directory")
+        return self._root / name
+
+    def make(self, name: str, owner: tuple[int, int]) -> Path:
+        """Make the directory as ``owner``'s alone and return it. Idempotent, also after a reboot.
+
+        Raises: EngineError, NoSpace.
+        """
+        path = self.path(name)
+        try:
+            self._root.mkdir(mode=0o711, parents=True, exist_ok=True)
+            path.mkdir(mode=0o700, exist_ok=True)
+            if self._privileged:
+                with self._alone():
+                    _mount_tmpfs(path, owner)
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                found = os.fstat(descriptor)
+                if (found.st_uid, found.st_gid) != owner:
+                    os.fchown(descriptor, *owner)
+                if stat.S_IMODE(found.st_mode) != 0o700:
+                    os.fchmod(descriptor, 0o700)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise NoSpace() from error
+            raise EngineError(
+                f"Cannot prepare the run directory {path}: {error.strerror}",
+                hint="Run RootBlood as root: each workspace's sockets belong to its own uid.",
+            ) from error
+        return path
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep two starters, in whatever process, from mounting one over the other's."""
+        descriptor = os.open(self._root / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def remove(self, name: str) -> None:
+        """Unmount and delete the directory; absent is success."""
+        path = self.path(name)
+        while _is_mounted(path):
+            # Lazily: a container in the middle of its removal may still hold it.
+            if _umount(path) not in (0, errno.EINVAL):
+                break
+        try:
+            for entry in os.scandir(path):  # only where there was no tmpfs
+                os.unlink(entry.path)
+            path.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise EngineError(f"Cannot remove {path}: {error.strerror}") from error
+
+    def connect(
+        self, name: str, file: str, owner: int, *, timeout: float | None = None
+    ) -> socket.socket:
+        """Connect to the unix socket ``file`` of ``name`` if it is a socket that ``owner`` owns.
+
+        What is checked is what is connected to, even when the name is swapped in between: the
+        inode is pinned by an ``O_PATH`` descriptor and reached through ``/proc/self/fd`` (which
+        also lifts the limit of 108 bytes on a socket's path).
+
+        Raises: UnsafeSocketError, and OSError as ``connect(2)`` does.
+        """
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        directory = os.open(self.path(name), flags | os.O_DIRECTORY)
+        try:
+            pinned = os.open(Path(file).name, flags, dir_fd=directory)
+        finally:
+            os.close(directory)
+        try:
+            found = os.fstat(pinned)
+            if not stat.S_ISSOCK(found.st_mode) or found.st_uid != owner:
+                raise UnsafeSocketError(errno.EPERM, "not a socket of the workspace's user", file)
+            return _connected(f"/proc/self/fd/{pinned}", timeout)
+        finally:
+            os.close(pinned)
+
+
+def _connected(path: str, timeout: float | None) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(path)
+        connection.settimeout(None)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _mount_tmpfs(path: Path, owner: tuple[int, int]) -> None:
+    if _is_mounted(path):
+        return
+    options = f"{_SIZE_LIMIT},mode=0700,uid={owner[0]},gid={owner[1]}"
+    flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
+    target = os.fsencode(path)
+    if _LIBC.mount(b"rootblood", target, b"tmpfs", flags, options.encode()) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))
+
+
+def _umount(path: Path) -> int:
+    if _LIBC.umount2(os.fsencode(path), _MNT_DETACH | _UMOUNT_NOFOLLOW) == 0:
+        return 0
+    return ctypes.get_errno()
+
+
+def _is_mounted(path: Path) -> bool:
+    """Tell whether something is mounted on ``path`` (proc_pid_mountinfo(5), field 5)."""
+    # mountinfo writes space, tab, newline and backslash as octal escapes.
+    wanted = os.fsencode(path.parent.resolve() / path.name)
+    for special in (b"\\", b" ", b"\t", b"\n"):
+        wanted = wanted.replace(special, b"\\%03o" % special[0])
+    with open("/proc/self/mountinfo", "rb") as table:
+        return any(line.split(b" ", 5)[4] == wanted for line in table)

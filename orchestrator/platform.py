@@ -1,0 +1,80 @@
+"""Everything that one running server consists of, put together once and handed around."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator import commons
+from orchestrator.catalogue import BUILT_IN
+from orchestrator.claims import Claims
+from orchestrator.connections import Connections
+from orchestrator.engines import Engine
+from orchestrator.engines.docker import DockerEngine
+from orchestrator.feed import Feed
+from orchestrator.sampler import Sampler
+from orchestrator.settings import Settings
+from orchestrator.splice import Splicer
+from orchestrator.storage import Storage
+from orchestrator.storage.plain import PlainStorage
+
+RUN_ROOT = Path("/run/rootblood")
+LEASE_MARGIN_SECONDS = 30.0
+STARTS_AT_ONCE = 6
+"""More starts side by side only make each slower: half of one is the network namespace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The parts of the server that use cases need. One per process."""
+
+    settings: Settings
+    engine: Engine
+    storage: Storage
+    commons: Path
+    """Host directory that workspaces see at ``/global``."""
+    splicer: Splicer | None
+    claims: Claims
+    connections: Connections
+    feed: Feed = field(default_factory=Feed)
+    sampler: Sampler = field(default_factory=Sampler)
+    starts: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(STARTS_AT_ONCE)
+    )
+
+
+def compose(settings: Settings, splicer: Splicer | None) -> Platform:
+    """Put the platform together. Touches nothing but the data directory."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    server = server_name(settings)
+    return Platform(
+        settings=settings,
+        engine=DockerEngine(
+            settings.engine_url,
+            instance=settings.instance,
+            run_root=RUN_ROOT / settings.instance
+            if os.geteuid() == 0
+            else settings.data_dir.absolute() / "run",
+            egress_allow=settings.egress_allow,
+            enforce_egress=settings.egress,
+        ),
+        storage=PlainStorage(
+            settings.engine_url, helper_image=BUILT_IN.image, instance=settings.instance
+        ),
+        commons=commons.prepare(settings.data_dir / "global"),
+        splicer=splicer,
+        claims=Claims(server, settings.start_seconds + LEASE_MARGIN_SECONDS),
+        connections=Connections(server),
+    )
+
+
+Context = Callable[[], AbstractContextManager[object]]
+"""Makes a database session available to a background loop: Flask's ``app.app_context``."""
+
+
+def server_name(settings: Settings) -> str:
+    """Name this process so that the next one in its place recognises what it left behind."""
+    return f"{socket.gethostname()[:40]}:{settings.address[1]}:{os.getuid()}"[:80]

@@ -1,0 +1,56 @@
+"""The tmux sessions of a workspace: one per terminal tab, whoever is looking."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from models import State, Workspace
+from orchestrator.errors import BadInput, EngineError, WorkspaceStopped
+from orchestrator.names import parse_session
+from orchestrator.platform import Platform
+
+_FORMAT = "#{session_name}\t#{session_attached}\t#{session_created}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One tmux session; ``attached`` counts the terminals that show it."""
+
+    name: str
+    attached: int
+    created_at: datetime
+
+
+def listed(platform: Platform, workspace: Workspace) -> list[Session]:
+    """Return the workspace's sessions, oldest first; none when it does not run.
+
+    What the workspace says is not trusted: lines that are not ours to have named are dropped.
+    """
+    if workspace.state is not State.RUNNING:
+        return []
+    try:
+        result = platform.engine.exec(
+            workspace.container, ("tmux", "list-sessions", "-F", _FORMAT), timeout=5.0
+        )
+    except (WorkspaceStopped, EngineError):
+        return []
+    found = [_parse(line) for line in result.stdout[:65536].decode("utf-8", "replace").splitlines()]
+    return sorted((s for s in found if s is not None), key=lambda s: (s.created_at, s.name))
+
+
+def end(platform: Platform, workspace: Workspace, name: str) -> None:
+    """End a session with the programs in it. Absent is success. Raises: BadInput."""
+    parse_session(name)
+    if workspace.state is State.RUNNING:
+        # "=" makes tmux match the whole name, not a prefix of it: tmux(1), "target-session".
+        platform.engine.exec(
+            workspace.container, ("tmux", "kill-session", "-t", f"={name}"), timeout=5.0
+        )
+
+
+def _parse(line: str) -> Session | None:
+    parts = line.split("\t")
+    try:
+        name = parse_session(parts[0])
+        return Session(name, int(parts[1]), datetime.fromtimestamp(int(parts[2]), UTC))
+    except (BadInput, ValueError, IndexError, OverflowError, OSError):
+        return None

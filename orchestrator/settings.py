@@ -1,0 +1,176 @@
+"""Every knob of the server, read once from the environment and an optional file.
+
+A setting is a field of :class:`Settings`; its variable is ``ROOTBLOOD_<FIELD>``. The file, TOML
+with the fields' names as keys, is ``rootblood.toml`` in the data directory; the environment wins.
+"""
+
+import difflib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import BadInput
+
+PREFIX = "ROOTBLOOD_"
+FILE_NAME = "rootblood.toml"
+
+
+class Registration(StrEnum):
+    """Who may create an account; the first account never needs an invitation."""
+
+    OPEN = "open"
+    INVITE = "invite"
+    CLOSED = "closed"
+
+
+def _setting(default: Any, help: str, *, unit: str = "") -> Any:
+    return field(default=default, metadata={"help": help, "unit": unit})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The server's configuration; ``docs/reference/settings.md`` lists the same fields."""
+
+    data_dir: Path = _setting(Path("data"), "Database, secret key, sockets and the commons.")
+    database_url: str = _setting(
+        "", "SQLAlchemy URL; empty is SQLite in the data directory. PostgreSQL: "
+        "postgresql+psycopg://user:password@host/name.",
+    )  # fmt: skip
+    listen: str = _setting("127.0.0.1:8000", "Address and port to serve on.")
+    trusted_proxies: int = _setting(
+        0, "Reverse proxies in front whose X-Forwarded-* headers count.", unit="proxies"
+    )
+    registration: Registration = _setting(
+        Registration.OPEN, "Who may sign up: open, invite (single-use links) or closed."
+    )
+    rate_limits: bool = _setting(
+        True, "Limit sign-ins and sign-ups per address and account. Off only for load tests."
+    )
+    login_seconds: int = _setting(
+        14 * 86400, "How long a sign-in lasts without being used.", unit="seconds"
+    )
+    instance: str = _setting(
+        "rootblood", "Name of this installation on its engine: network, labels, firewall chains."
+    )
+    engine_url: str = _setting("unix:///var/run/docker.sock", "Where the Docker Engine answers.")
+    egress: bool = _setting(
+        True, "Keep workspaces from the host and private networks (needs root). Off trusts them."
+    )
+    egress_allow: tuple[str, ...] = _setting(
+        (), "Private ranges that workspaces may reach, as CIDR, separated by commas."
+    )
+    uid_base: int = _setting(
+        200_000, "Accounts get host uids and gids above this number.", unit="uid"
+    )
+    idle_seconds: int = _setting(
+        1800, "Stop a workspace after this long without input and work.", unit="seconds"
+    )
+    max_busy_seconds: int = _setting(
+        86_400, "Stop a workspace that works on without any input after this long.",
+        unit="seconds",
+    )  # fmt: skip
+    busy_cpu_percent: float = _setting(
+        3.0, "CPU over this counts as work; 100 is one core.", unit="percent"
+    )
+    busy_io_bytes_per_second: int = _setting(
+        16_384, "Block or network traffic over this counts as work.", unit="bytes/s"
+    )
+    collector_seconds: float = _setting(15.0, "How often the collector looks.", unit="seconds")
+    start_seconds: float = _setting(
+        60.0, "How long a workspace may take to serve its terminal.", unit="seconds"
+    )
+    reserve_bytes: int = _setting(
+        1 << 30, "Refuse to start workspaces when the disk has less left.", unit="bytes"
+    )
+    allowance_workspaces: int = _setting(5, "Workspaces a person may have.", unit="count")
+    allowance_cpus: float = _setting(2.0, "CPUs one workspace may use.", unit="cores")
+    allowance_memory_bytes: int = _setting(4 << 30, "Memory one workspace may use.", unit="bytes")
+    allowance_pids: int = _setting(1024, "Processes one workspace may have.", unit="count")
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'rootblood.db'}"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of :attr:`listen`."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Build the settings. Raises: BadInput, naming the variable and the nearest known one."""
+        given = os.environ if environ is None else environ
+        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        values: dict[str, Any] = {}
+        data_dir = Path(given.get(PREFIX + "DATA_DIR", "data"))
+        for key, value in _read_file(data_dir / FILE_NAME).items():
+            values[_known(PREFIX + key.upper(), known).name] = value
+        for name, value in given.items():
+            if name.startswith(PREFIX):
+                values[_known(name, known).name] = value
+        values["data_dir"] = data_dir
+        return cls(**{name: _parse(known[PREFIX + name.upper()], v) for name, v in values.items()})
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not valid TOML: {error}", field=str(path)) from error
+
+
+def _known(name: str, known: Mapping[str, Field[Any]]) -> Field[Any]:
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "docs/reference/settings.md lists them all."
+    raise BadInput(f"Unknown setting {name}", field=name, hint=hint)
+
+
+_WORDS = {"on": True, "true": True, "1": True, "yes": True, "enforce": True,
+          "off": False, "false": False, "0": False, "no": False}  # fmt: skip
+
+
+def _parse(setting: Field[Any], value: Any) -> Any:
+    name = PREFIX + setting.name.upper()
+    default = setting.default
+    try:
+        if isinstance(default, bool):
+            return value if isinstance(value, bool) else _WORDS[str(value).lower()]
+        if isinstance(default, tuple):
+            items = value if isinstance(value, list) else str(value).split(",")
+            return tuple(str(ipaddress.ip_network(i.strip())) for i in items if i.strip())
+        if isinstance(default, Registration):
+            return Registration(str(value))
+        if isinstance(default, Path):
+            return Path(value)
+        if isinstance(default, int | float):
+            number = type(default)(value)
+            if number < 0:
+                raise ValueError("negative")
+            return number
+        return _text(setting.name, str(value))
+    except (ValueError, KeyError) as error:
+        raise BadInput(
+            f"{name}={value!r} cannot be used", field=name, hint=setting.metadata["help"]
+        ) from error
+
+
+def _text(name: str, value: str) -> str:
+    if name == "listen":
+        host, _, port = value.rpartition(":")
+        if not host or not 0 < int(port) < 65536:
+            raise ValueError(value)
+    if name == "instance" and not (value.isascii() and value.replace("-", "").isalnum()
+                                   and len(value) <= 20):  # fmt: skip
+        raise ValueError(value)
+    return value

@@ -1,0 +1,334 @@
+"""What people do with workspaces: create, start, stop, rename, delete.
+
+Every change of state happens under a claim; no transaction is open while the engine works.
+"""
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+
+from models import TRANSITIONS, ActiveSession, State, User, Workspace, db, utcnow, writing
+from orchestrator import audit, catalogue
+from orchestrator.engines import Phase
+from orchestrator.errors import (
+    AllowanceReached,
+    AlreadyExists,
+    BadInput,
+    Conflict,
+    EngineError,
+    NoSpace,
+    RootBloodError,
+)
+from orchestrator.names import parse_workspace
+from orchestrator.platform import Platform
+from orchestrator.policy import (
+    TERMINAL_PORT,
+    allowance_of,
+    check_limits,
+    default_limits,
+    home_of,
+    spec_for,
+)
+from orchestrator.spec import Limits
+
+DEFAULT_NAME = "main"
+STOP_GRACE_SECONDS = 10.0
+SNOOZE_MINUTES_MAX = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks, and from where; the collector is an actor too."""
+
+    name: str
+    address: str = ""
+
+
+def move(workspace: Workspace, state: State, *, reason: str = "", log: str = "") -> None:
+    """Set the state inside a transaction. Raises: Conflict when it may not follow the present."""
+    if state is not workspace.state and state not in TRANSITIONS[workspace.state]:
+        raise Conflict(f"A workspace that is {workspace.state} cannot become {state}")
+    workspace.state = state
+    workspace.reason = reason
+    workspace.log = log[-8000:]
+
+
+def of_user(user: User) -> list[Workspace]:
+    """Return the user's workspaces in the order of their making."""
+    query = select(Workspace).where(Workspace.user_id == user.id).order_by(Workspace.id)
+    return list(db.session.scalars(query))
+
+
+def create(
+    platform: Platform,
+    user: User,
+    now: datetime,
+    name: str,
+    *,
+    template: str | None = None,
+    limits: Limits | None = None,
+    actor: Actor,
+) -> Workspace:
+    """Create a stopped workspace. Raises: BadInput, NotFound, AlreadyExists, AllowanceReached."""
+    parse_workspace(name)
+    allowance = allowance_of(platform.settings, user)
+    chosen = catalogue.template_named(template)
+    limits = check_limits(limits or default_limits(chosen, allowance), allowance)
+    with writing():
+        mine = select(func.count(Workspace.id)).where(Workspace.user_id == user.id)
+        if db.session.scalar(mine.where(Workspace.name == name)):
+            raise AlreadyExists(f"You have a workspace named '{name}' already")
+        if (db.session.scalar(mine) or 0) >= allowance.workspaces:
+            raise AllowanceReached(f"Your account allows {allowance.workspaces} workspaces")
+        workspace = Workspace(
+            user_id=user.id,
+            template_id=chosen.id,
+            name=name,
+            state=State.STOPPED,
+            cpus=limits.cpus,
+            memory_bytes=limits.memory_bytes,
+            pids=limits.pids,
+            created_at=now,
+        )
+        db.session.add(workspace)
+        audit.record(now, actor.name, "workspace.created", name, address=actor.address)
+    platform.feed.publish(user.id)
+    return workspace
+
+
+def default_of(platform: Platform, user: User, now: datetime, actor: Actor) -> Workspace:
+    """Return ``main``, made on first use; fifty callers at once still make one."""
+    query = select(Workspace).where(Workspace.user_id == user.id, Workspace.name == DEFAULT_NAME)
+    if (workspace := db.session.scalar(query)) is not None:
+        return workspace
+    try:
+        return create(platform, user, now, DEFAULT_NAME, actor=actor)
+    except AlreadyExists:
+        db.session.rollback()
+        return db.session.scalars(query).one()
+
+
+def ensure_running(platform: Platform, workspace: Workspace, actor: Actor) -> Workspace:
+    """Return the workspace once its terminal answers; starts, resumes or repairs it as needed.
+
+    Raises: StartFailed, ImageMissing, NoSpace, EngineUnreachable, Busy. The row then says why.
+    """
+    if workspace.state is State.RUNNING and _answers(platform, workspace.container):
+        return workspace
+    with platform.claims.claim(
+        workspace.id, patience=platform.settings.start_seconds + STOP_GRACE_SECONDS
+    ) as row:
+        if row.state is State.RUNNING and _answers(platform, row.container):
+            return row
+        if row.state is State.DELETING:
+            raise Conflict("The workspace is being deleted")
+        return _start(platform, row, actor)
+
+
+def _answers(platform: Platform, container: str) -> bool:
+    return platform.engine.inspect(container).phase is Phase.RUNNING
+
+
+def _start(platform: Platform, row: Workspace, actor: Actor) -> Workspace:
+    _set(platform, row, State.STARTING)
+    try:
+        with platform.starts:
+            _run(platform, row)
+    except RootBloodError as error:
+        log = error.log if isinstance(error, EngineError) else ""
+        with suppress(EngineError):  # what does not serve must not run on unseen
+            platform.engine.stop(row.container, grace=1.0)
+        _set(platform, row, State.FAILED, reason=f"{error.message}. {error.hint}", log=log)
+        raise
+    except BaseException:
+        _set(platform, row, State.FAILED, reason="The server was interrupted while starting it.")
+        raise
+    now = utcnow()
+    with writing():
+        row = db.session.merge(row)
+        move(row, State.RUNNING)
+        row.started_at = now
+        row.last_input_at = row.last_busy_at = None
+        audit.record(now, actor.name, "workspace.started", row.name, address=actor.address)
+    platform.feed.publish(row.user_id)
+    return row
+
+
+def _run(platform: Platform, row: Workspace) -> None:
+    check_reserve(platform)
+    user = row.user
+    home = platform.storage.unlock(
+        home_of(user), owner=(user.uid, user.uid), target=f"/home/{user.username}"
+    )
+    platform.engine.run(spec_for(row, home, str(platform.commons)))
+    platform.engine.dial(
+        row.container, TERMINAL_PORT, timeout=platform.settings.start_seconds
+    ).close()
+
+
+def check_reserve(platform: Platform) -> None:
+    """Raise NoSpace while the data directory's disk has less left than its reserve."""
+    free = shutil.disk_usage(platform.settings.data_dir).free
+    if free < platform.settings.reserve_bytes:
+        raise NoSpace(
+            f"The server's disk has {free >> 20} MiB left, less than its reserve of "
+            f"{platform.settings.reserve_bytes >> 20} MiB"
+        )
+
+
+def stop(platform: Platform, workspace: Workspace, actor: Actor, *, reason: str = "") -> Workspace:
+    """Stop the workspace and hang up its connections; a stopped one is left alone."""
+    with platform.claims.claim(workspace.id, patience=STOP_GRACE_SECONDS * 3) as row:
+        return stop_claimed(platform, row, actor, reason=reason or f"Stopped by {actor.name}")
+
+
+def stop_claimed(platform: Platform, row: Workspace, actor: Actor, *, reason: str) -> Workspace:
+    """Stop a workspace that the caller has claimed."""
+    if row.state in (State.STOPPED, State.DELETING):
+        return row
+    _set(platform, row, State.STOPPING)
+    try:
+        platform.engine.stop(row.container, grace=STOP_GRACE_SECONDS)
+    except RootBloodError as error:
+        _set(platform, row, State.FAILED, reason=f"It could not be stopped: {error.message}")
+        raise
+    now = utcnow()
+    with writing():
+        row = db.session.merge(row)
+        move(row, State.STOPPED, reason=reason)
+        row.stopped_at = now
+        row.snoozed_until = None
+        _hang_up(row)
+        audit.record(now, actor.name, "workspace.stopped", row.name, address=actor.address,
+                     reason=reason)  # fmt: skip
+    _announce(platform, row.user_id)
+    return row
+
+
+def restart(platform: Platform, workspace: Workspace, actor: Actor) -> Workspace:
+    """Stop, then start; new limits and a changed template come into force."""
+    stop(platform, workspace, actor)
+    return ensure_running(platform, db.session.merge(workspace), actor)
+
+
+def remove(platform: Platform, workspace: Workspace, actor: Actor) -> None:
+    """Delete the workspace and its container. The home is never touched."""
+    with platform.claims.claim(workspace.id, patience=STOP_GRACE_SECONDS * 3) as row:
+        remove_claimed(platform, row, actor)
+
+
+def remove_claimed(platform: Platform, row: Workspace, actor: Actor) -> None:
+    """Delete a workspace that the caller has claimed."""
+    if row.state in (State.STARTING, State.STOPPING):
+        _set(platform, row, State.STOPPED)
+    _set(platform, row, State.DELETING)
+    try:
+        platform.engine.stop(row.container, grace=3.0)
+        platform.engine.remove(row.container)
+    except RootBloodError as error:
+        _set(platform, row, State.FAILED, reason=f"It could not be deleted: {error.message}")
+        raise
+    user_id = row.user_id
+    with writing():
+        row = db.session.merge(row)
+        _hang_up(row)
+        audit.record(utcnow(), actor.name, "workspace.deleted", row.name, address=actor.address)
+        db.session.delete(row)
+    platform.sampler.forget(row.container)
+    _announce(platform, user_id)
+
+
+def change(
+    platform: Platform,
+    workspace: Workspace,
+    now: datetime,
+    *,
+    name: str | None,
+    limits: Limits | None,
+    actor: Actor,
+) -> Workspace:
+    """Rename a stopped workspace or set new limits, which hold from the next start.
+
+    Raises: BadInput, AlreadyExists, AllowanceReached; Conflict when it runs and is to be renamed.
+    """
+    if name is not None:
+        parse_workspace(name)
+    if limits is not None:
+        check_limits(limits, allowance_of(platform.settings, workspace.user))
+    with platform.claims.claim(workspace.id, patience=STOP_GRACE_SECONDS) as row:
+        if name is not None and name != row.name:
+            if row.state not in (State.STOPPED, State.FAILED):
+                raise Conflict("A running workspace cannot be renamed", hint="Stop it first.")
+            platform.engine.remove(row.container)  # named after it; the next start makes it anew
+        with writing():
+            row = db.session.merge(row)
+            if name is not None and name != row.name:
+                taken = select(Workspace.id).where(
+                    Workspace.user_id == row.user_id, Workspace.name == name
+                )
+                if db.session.scalar(taken):
+                    raise AlreadyExists(f"You have a workspace named '{name}' already")
+                audit.record(now, actor.name, "workspace.renamed", row.name,
+                             address=actor.address, to=name)  # fmt: skip
+                row.name = name
+            if limits is not None:
+                row.cpus, row.memory_bytes, row.pids = (
+                    limits.cpus, limits.memory_bytes, limits.pids,
+                )  # fmt: skip
+    platform.feed.publish(row.user_id)
+    return row
+
+
+def snooze(platform: Platform, workspace: Workspace, now: datetime, minutes: int) -> Workspace:
+    """Keep a workspace from being stopped as idle for some minutes; 0 ends that."""
+    if not 0 <= minutes <= SNOOZE_MINUTES_MAX:
+        raise BadInput(f"Choose 0 to {SNOOZE_MINUTES_MAX} minutes", field="minutes")
+    with writing():
+        row = db.session.merge(workspace)
+        row.snoozed_until = now + timedelta(minutes=minutes) if minutes else None
+    platform.feed.publish(workspace.user_id)
+    return row
+
+
+def mark(
+    platform: Platform,
+    row: Workspace,
+    state: State,
+    now: datetime,
+    reason: str = "",
+    log: str = "",
+) -> None:
+    """Write down what the engine did without us to a workspace that the caller has claimed."""
+    with writing():
+        row = db.session.merge(row)
+        move(row, state, reason=reason, log=log)
+        if state is State.RUNNING:
+            row.started_at = now
+        else:
+            row.stopped_at = now
+            row.snoozed_until = None
+            _hang_up(row)
+        audit.record(now, "engine", f"workspace.{state}", row.name, reason=reason)
+    if state is not State.RUNNING:
+        platform.sampler.forget(row.container)
+    _announce(platform, row.user_id)
+
+
+def _set(
+    platform: Platform, row: Workspace, state: State, *, reason: str = "", log: str = ""
+) -> None:
+    with writing():
+        move(db.session.merge(row), state, reason=reason, log=log)
+    platform.feed.publish(row.user_id)
+
+
+def _hang_up(row: Workspace) -> None:
+    db.session.execute(delete(ActiveSession).where(ActiveSession.workspace_id == row.id))
+
+
+def _announce(platform: Platform, user_id: int) -> None:
+    platform.connections.hang_up_revoked()
+    platform.feed.publish(user_id)

@@ -1,0 +1,87 @@
+"""Specs for engine tests: small containers that serve an echo, or sleep."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orchestrator.engines import Engine
+from orchestrator.engines.memory import MemoryEngine
+from orchestrator.spec import Limits, Spec
+
+OWNER = (20001, 20001)
+ECHO_PORT = 7000
+LIMITS = Limits(cpus=1.0, memory_bytes=128 << 20, pids=64)
+SLEEP = ("sh", "-c", "echo hello; exec sleep 1000")
+ECHO_SERVER = """
+import socketserver
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self):
+        while chunk := self.request.recv(65536):
+            self.request.sendall(chunk)
+socketserver.ThreadingUnixStreamServer("/run/rootblood/echo.sock", Echo).serve_forever()
+"""
+
+Check = Callable[[], Any]
+
+
+def eventually(check: Check, seconds: float = 10.0) -> Any:
+    """Return the first true answer of ``check``; fail after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = check()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def sleeper(run_id: str, image: str) -> Callable[..., Spec]:
+    """Return a maker of specs for the real engine: ``sleeper("a", network=False)``."""
+
+    def make(name: str = "one", **changes: Any) -> Spec:
+        spec = Spec(
+            name=f"rb-{run_id}-{name}", image=image, user=OWNER, limits=LIMITS, entrypoint=SLEEP
+        )
+        return replace(spec, **changes)
+
+    return make
+
+
+@pytest.fixture(params=["memory", pytest.param("docker", marks=pytest.mark.engine)])
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Every implementation in turn, for the conformance suite."""
+    if request.param == "docker":
+        yield request.getfixturevalue("docker_engine")
+    else:
+        yield MemoryEngine(images={"chaospine:1.0.0"})
+
+
+@pytest.fixture
+def make(engine: Engine, run_id: str) -> Callable[..., Spec]:
+    """Return a maker of specs that run on ``engine``."""
+
+    def spec(name: str = "one", **changes: Any) -> Spec:
+        base = Spec(
+            name=f"rb-{run_id}-{name}",
+            image="chaospine:1.0.0",
+            user=OWNER,
+            limits=LIMITS,
+            entrypoint=SLEEP,
+        )
+        return replace(base, **changes)
+
+    return spec
+
+
+@pytest.fixture
+def echoing(engine: Engine, make: Callable[..., Spec], request: pytest.FixtureRequest) -> Spec:
+    """A container that sends back whatever it gets on ``ECHO_PORT``."""
+    spec = make("echo", sockets=((ECHO_PORT, "echo.sock"),))
+    if isinstance(engine, MemoryEngine):
+        return spec
+    request.getfixturevalue("image")
+    return replace(spec, entrypoint=("python3", "-c", ECHO_SERVER))

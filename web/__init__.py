@@ -1,0 +1,168 @@
+"""The web: pages and API over the orchestrator's use cases."""
+
+import hashlib
+import json
+import os
+import secrets
+from contextlib import suppress
+from datetime import timedelta
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, make_response, request
+from flask_migrate import Migrate
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from models import configure_sqlite, db
+from orchestrator.platform import Platform
+from web import admin, echo, identity, limits, pages, problems, terminal
+from web.api import api
+
+ROOT = Path(__file__).resolve().parent.parent
+MIGRATIONS = ROOT / "migrations"
+BODY_BYTES_MAX = 256 << 10
+_POOL = {"pool_size": 20, "max_overflow": 200, "pool_pre_ping": True}
+
+CSP = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self' 'unsafe-inline'",  # xterm.js writes style elements
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src 'self' blob:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def create_app(platform: Platform) -> Flask:
+    """Return the WSGI application that serves ``platform``."""
+    settings = platform.settings
+    app = Flask(
+        "rootblood", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
+    )
+    app.extensions["rootblood"] = platform
+    app.config.update(
+        SECRET_KEY=secret_key(settings.data_dir / "secret.key"),
+        SQLALCHEMY_DATABASE_URI=settings.database,
+        SQLALCHEMY_ENGINE_OPTIONS=_POOL,
+        MAX_CONTENT_LENGTH=BODY_BYTES_MAX,
+        MAX_FORM_MEMORY_SIZE=BODY_BYTES_MAX,
+        PERMANENT_SESSION_LIFETIME=timedelta(seconds=settings.login_seconds),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    db.init_app(app)
+    with app.app_context():
+        configure_sqlite(db.engine)
+    Migrate(app, db, directory=str(MIGRATIONS))
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count
+        )
+    identity.install(app)
+    limits.install(app, enabled=settings.rate_limits)
+    problems.install(app)
+    for blueprint in (pages.pages, terminal.pages, admin.pages, api):
+        app.register_blueprint(blueprint)
+    echo.install(app)
+    _install_templates(app)
+
+    @app.after_request
+    def harden(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if not request.path.startswith("/static/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return app
+
+
+def secret_key(path: Path) -> bytes:
+    """Return the installation's secret key, made and kept on first use.
+
+    Two first starts at once agree: the file appears whole or not at all.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        fresh = path.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
+        return path.read_bytes()
+
+
+@cache
+def _digest(path: Path, changed_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def _asset(name: str) -> str:
+    path = ROOT / "static" / "dist" / name
+    try:
+        return f"/static/dist/{name}?v={_digest(path, path.stat().st_mtime_ns)}"
+    except FileNotFoundError:
+        return f"/static/dist/{name}"
+
+
+def _version() -> str:
+    try:
+        return version("rootblood")
+    except PackageNotFoundError:
+        line = next(
+            line for line in (ROOT / "pyproject.toml").read_text().splitlines()
+            if line.startswith("version")
+        )  # fmt: skip
+        return str(json.loads(line.partition("=")[2]))
+
+
+def _install_templates(app: Flask) -> None:
+    number = _version()
+
+    @app.context_processor
+    def everywhere() -> dict[str, Any]:
+        warnings = []
+        if identity.exposed_origin():
+            warnings.append(
+                {
+                    "title": "This connection is not encrypted",
+                    "text": "Passwords and everything you type can be read on the way. "
+                    "Put a TLS proxy in front: see 'How to serve over HTTPS' in the docs.",
+                }
+            )
+        return {"asset": _asset, "version": number, "warnings": warnings}
+
+    static_view = app.view_functions["static"]
+
+    def cached_static(filename: str) -> Response:
+        response = make_response(static_view(filename=filename))
+        if "v" in request.args:
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+    app.view_functions["static"] = cached_static

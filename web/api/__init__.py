@@ -1,0 +1,6 @@
+"""The JSON API under ``/api/v1``; importing this package declares every operation."""
+
+from web.api import accounts, homes, system, workspaces
+from web.api.operation import OPERATIONS, api
+
+__all__ = ["OPERATIONS", "accounts", "api", "homes", "system", "workspaces"]

@@ -1,0 +1,56 @@
+"""Accounts and tokens over the API."""
+
+from models import utcnow
+from orchestrator import accounts
+from web import present
+from web.api import schema
+from web.api.operation import operation
+from web.identity import address, caller, platform
+from web.limits import SIGN_IN, SIGN_UP
+
+
+@operation("POST", "/users", tag="accounts", body=schema.NewUser, answer=schema.Me, status=201,
+           public=True)  # fmt: skip
+@SIGN_UP[0]
+@SIGN_UP[1]
+def create_user(body: schema.NewUser) -> schema.Me:
+    """Sign up. The first account of a server becomes its administrator."""
+    user = accounts.register(
+        platform().settings,
+        utcnow(),
+        body.username,
+        body.password,
+        invite=body.invite,
+        address=address(),
+    )
+    return present.me(platform(), user)
+
+
+@operation("POST", "/tokens", tag="accounts", body=schema.NewToken, answer=schema.TokenCreated,
+           status=201, public=True)  # fmt: skip
+@SIGN_IN[0]
+@SIGN_IN[1]
+def create_token(body: schema.NewToken) -> schema.TokenCreated:
+    """Exchange username and password for an API token, which is shown this once."""
+    user = accounts.authenticate(body.username, body.password)
+    row, secret = accounts.create_token(user, utcnow(), body.name, body.days, address=address())
+    return schema.TokenCreated(**present.token(row).model_dump(), token=secret)
+
+
+@operation("GET", "/tokens", tag="accounts", answer=schema.Tokens)
+def list_tokens() -> schema.Tokens:
+    """List your API tokens; their secrets are not stored."""
+    return schema.Tokens(tokens=[present.token(row) for row in accounts.tokens_of(caller().user)])
+
+
+@operation("DELETE", "/tokens/<int:token_id>", tag="accounts", status=204)
+def delete_token(token_id: int) -> None:
+    """Revoke a token at once, with the connections it holds open."""
+    accounts.delete_token(caller().user, utcnow(), token_id, address=address())
+    platform().connections.hang_up_revoked()
+
+
+@operation("GET", "/me", tag="accounts", answer=schema.Me)
+def get_me() -> schema.Me:
+    """Return your account and its allowance."""
+    return present.me(platform(), caller().user)

@@ -1,0 +1,36 @@
+"""A WebSocket that echoes: with it a page can tell a proxy that blocks WebSockets from a
+workspace that is down.
+"""
+
+from flask import Flask, request
+from flask_sock import Sock
+from simple_websocket import Server
+
+from web.identity import bearer, caller
+from web.upgrade import require_same_origin
+
+MESSAGES_MAX = 10
+MESSAGE_BYTES_MAX = 1024
+PATIENCE_SECONDS = 10.0
+
+
+def install(app: Flask) -> None:
+    """Register ``/api/v1/echo``."""
+    app.config["SOCK_SERVER_OPTIONS"] = {"max_message_size": MESSAGE_BYTES_MAX}
+    sock = Sock()
+
+    @app.before_request
+    def check() -> None:
+        if request.path == "/api/v1/echo":
+            require_same_origin(request, bearer=bearer() is not None)
+            caller()
+
+    @sock.route("/api/v1/echo")  # type: ignore[untyped-decorator]
+    def echo(socket: Server) -> None:
+        for _ in range(MESSAGES_MAX):
+            message = socket.receive(timeout=PATIENCE_SECONDS)
+            if message is None:
+                return
+            socket.send(message)
+
+    sock.init_app(app)

@@ -1,0 +1,34 @@
+"""What HTML forms need: numbers out of text, errors by field, and safe places to go on to."""
+
+from urllib.parse import urlsplit
+
+from orchestrator.errors import BadInput, RootBloodError
+
+
+def number(text: str, field: str) -> int:
+    """Return ``text`` as a whole number. Raises: BadInput."""
+    try:
+        return int(text[:20])
+    except ValueError:
+        raise BadInput("Write a whole number", field=field) from None
+
+
+def decimal(text: str, field: str) -> float:
+    """Return ``text`` as a number. Raises: BadInput."""
+    try:
+        return float(text[:20])
+    except ValueError:
+        raise BadInput("Write a number", field=field) from None
+
+
+def field_errors(error: RootBloodError) -> dict[str, str]:
+    """Return the error's text under its field, or under ``form``."""
+    field = error.field if isinstance(error, BadInput) and error.field else "form"
+    return {field: f"{error.message}. {error.hint}".rstrip(". ") + "."}
+
+
+def local_path(target: str) -> str:
+    """Return ``target`` when it is a path on this server, else ``/``: never another site."""
+    parts = urlsplit(target) if target.isprintable() else urlsplit("")
+    local = not parts.scheme and not parts.netloc and target.startswith("/")
+    return target if local and not target.startswith(("//", "/\\")) else "/"

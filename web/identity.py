@@ -1,0 +1,177 @@
+"""Who is asking: a browser's cookie or an API token, loaded once a request.
+
+The session cookie is ``__Host-`` prefixed wherever the browser lets it be (HTTPS, and
+http://localhost, which browsers trust). A LAN host on plain http gets one without the prefix,
+and a warning on every page.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Flask, Request, current_app, g, has_request_context, request, session
+from flask.sessions import SecureCookieSessionInterface
+from flask_login import AnonymousUserMixin, LoginManager
+from flask_wtf.csrf import CSRFProtect
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from models import Login, Token, User, utcnow
+from orchestrator import accounts
+from orchestrator.errors import SignInRequired
+from orchestrator.platform import Platform
+
+COOKIE = "rootblood"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+csrf = CSRFProtect()
+
+
+class Anonymous(AnonymousUserMixin):  # type: ignore[misc]
+    """Nobody, with what templates ask of a user."""
+
+    username = ""
+    is_admin = False
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user and how they proved it; exactly one of ``login`` and ``token`` is set."""
+
+    user: User
+    login: Login | None = None
+    token: Token | None = None
+
+    @property
+    def login_id(self) -> int | None:
+        return self.login.id if self.login else None
+
+    @property
+    def token_id(self) -> int | None:
+        return self.token.id if self.token else None
+
+
+class CookieSessions(SecureCookieSessionInterface):
+    """Signed session cookies whose name and ``Secure`` flag follow the connection."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        return f"__Host-{COOKIE}" if trusted_origin() else COOKIE
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return trusted_origin()
+
+
+def trusted_origin() -> bool:
+    """Return whether browsers accept ``Secure`` cookies from this origin."""
+    return has_request_context() and (request.is_secure or hostname(request) == "localhost")
+
+
+def exposed_origin() -> bool:
+    """Return whether cookies and passwords travel in clear over a network."""
+    local = ("localhost", "127.0.0.1", "[::1]")
+    return not request.is_secure and hostname(request) not in local
+
+
+def hostname(incoming: Request) -> str:
+    """Return the request's host without its port."""
+    return incoming.host.rsplit(":", 1)[0] if not incoming.host.endswith("]") else incoming.host
+
+
+def platform() -> Platform:
+    """Return the platform that this application serves."""
+    found: Platform = current_app.extensions["rootblood"]
+    return found
+
+
+def address() -> str:
+    """Return the caller's address, as far as the trusted proxies tell."""
+    return request.remote_addr or ""
+
+
+def caller() -> Caller:
+    """Return who is asking. Raises: SignInRequired."""
+    found = find_caller()
+    if found is None:
+        raise SignInRequired
+    return found
+
+
+def find_caller() -> Caller | None:
+    """Return who is asking, or None; looked up once a request."""
+    if "caller" not in g:
+        g.caller = _load()
+        if g.caller is not None:
+            bind_contextvars(user=g.caller.user.username)
+    found: Caller | None = g.caller
+    return found
+
+
+def bearer() -> str | None:
+    """Return the request's Bearer credential, if it carries one."""
+    authorization = request.authorization
+    if authorization is not None and authorization.type == "bearer":
+        return authorization.token or ""
+    return None
+
+
+def _load() -> Caller | None:
+    now = utcnow()
+    if (secret := bearer()) is not None:  # a token never falls back to the cookie
+        by_token = accounts.find_token(secret, now)
+        if by_token is None:
+            return None
+        accounts.touch(by_token[0], by_token[1], now)
+        return Caller(by_token[1], token=by_token[0])
+    cookie = session.get("login")
+    if not isinstance(cookie, str):
+        return None
+    lifetime = timedelta(seconds=platform().settings.login_seconds)
+    by_login = accounts.find_login(cookie, now, lifetime)
+    if by_login is None:
+        return None
+    accounts.touch(by_login[0], by_login[1], now)
+    return Caller(by_login[1], login=by_login[0])
+
+
+def remember(secret: str) -> None:
+    """Begin a fresh browser session for a login; nothing of the old one survives."""
+    session.clear()
+    session["login"] = secret
+    session.permanent = True
+    g.pop("caller", None)
+
+
+def forget() -> None:
+    """End the browser session."""
+    session.clear()
+    g.pop("caller", None)
+
+
+def install(app: Flask) -> None:
+    """Register sign-in, CSRF and the log's context."""
+    app.session_interface = CookieSessions()
+    manager = LoginManager(app)
+    manager.anonymous_user = Anonymous
+    manager.session_protection = None
+
+    @manager.request_loader  # type: ignore[untyped-decorator]
+    def load(_: Request) -> User | None:
+        found = find_caller()
+        return found.user if found else None
+
+    @app.before_request
+    def begin() -> None:
+        clear_contextvars()
+        bind_contextvars(request=secrets.token_hex(4), path=request.path, address=address())
+
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
+    csrf.init_app(app)
+
+    @app.before_request
+    def check_csrf() -> None:
+        # A token is never sent by a browser on its own, so it needs no CSRF protection.
+        view = app.view_functions.get(request.endpoint or "")
+        if (
+            request.method not in SAFE_METHODS
+            and bearer() is None
+            and not getattr(view, "takes_credentials", False)
+        ):
+            csrf.protect()

@@ -1,0 +1,71 @@
+"""Server-sent events: the state of a person's workspaces as it changes."""
+
+import json
+from collections.abc import Iterator
+
+from flask import Flask, Response
+
+from models import Login, Token, User, db, utcnow
+from orchestrator import workspaces
+from orchestrator.platform import Platform
+from web import present
+from web.identity import Caller
+
+LOOK_SECONDS = 5.0
+"""Also look this often, for what other servers on the same database did."""
+
+
+def response(app: Flask, caller: Caller) -> Response:
+    """Return a stream that lives until the page leaves or the sign-in ends."""
+    stream = Response(
+        _stream(app, caller.user.id, caller.login_id, caller.token_id),
+        mimetype="text/event-stream",
+    )
+    stream.headers["Cache-Control"] = "no-store"
+    stream.headers["X-Accel-Buffering"] = "no"
+    return stream
+
+
+def _stream(app: Flask, user_id: int, login_id: int | None, token_id: int | None) -> Iterator[str]:
+    platform: Platform = app.extensions["rootblood"]
+    feed, sent, told = platform.feed, "", dict[str, object]()
+    yield "retry: 2000\n\n"
+    while not feed.closed:
+        version = feed.version(user_id)
+        # Each look has a session of its own: a stream must not hold a connection while it waits.
+        with app.app_context():
+            state = _look(platform, user_id, login_id, token_id)
+        if state is None:
+            yield _event("signed-out", "{}")
+            return
+        for transfer in feed.transfers(user_id):
+            if told.get(transfer.id) != transfer:
+                told[transfer.id] = transfer
+                yield _event("archive", json.dumps(transfer.as_dict()))
+        if state != sent:
+            sent = state
+            yield _event("state", state)
+        else:
+            yield ": still here\n\n"
+        feed.wait(user_id, version, timeout=LOOK_SECONDS)
+
+
+def _look(
+    platform: Platform, user_id: int, login_id: int | None, token_id: int | None
+) -> str | None:
+    """Return the state as JSON, or None when the caller may not see it any more."""
+    user = db.session.get(User, user_id)
+    proof = db.session.get(Login, login_id) if login_id else db.session.get(Token, token_id)
+    if user is None or proof is None or not user.is_active:
+        return None
+    rows = present.workspaces(platform, utcnow(), workspaces.of_user(user))
+    return json.dumps(
+        {
+            "user": present.me(platform, user).model_dump(mode="json"),
+            "workspaces": [row.model_dump(mode="json") for row in rows],
+        }
+    )
+
+
+def _event(name: str, data: str) -> str:
+    return f"event: {name}\ndata: {data}\n\n"
