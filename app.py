@@ -71,6 +71,7 @@ class HijackHandler(WSGIHandler):
             buffered = self.rfile.peek()  # the buffer, or what has just come: never waits
         except OSError:
             buffered = b""
+        self.rfile.close()  # or the socket could not be closed before this is collected
         self._hijacked = self.close_connection = True
         self.socket = None  # type: ignore[assignment]  # which pywsgi looks for
         self.wsgi_input = Input(BufferedReader(BytesIO()), 0)  # pywsgi drains every body

@@ -30,7 +30,7 @@ const targets = [
     entryPoints: { app: "src/app.ts", dashboard: "src/dashboard.ts", terminal: "src/terminal.ts" },
     format: "esm",
     splitting: true,
-    chunkNames: "chunk-[name]-[hash]",
+    chunkNames: "[name]-[hash]",
   },
   { ...shared, entryPoints: { app: "src/css/app.css", terminal: "src/css/terminal.css" } },
 ];

@@ -20,6 +20,10 @@ BUFFER_BYTES = 65536
 CLIENT_BYTES = 16384
 """Read from a client at once: its meter walks every frame, and the smallest has six bytes."""
 
+GATHER_BYTES, GATHER_SECONDS = 4096, 0.001
+"""After so much, but less than a buffer, wait so long for more: a flood of small pieces costs a
+fraction then. Echoes and lines are smaller and never wait."""
+
 CLIENT_OPTIONS = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -173,7 +177,7 @@ class _Flow:
     """One direction of a pair: ``source`` is its own, the sink is the other flow's source."""
 
     __slots__ = (
-        "_limit", "_meter", "_pair", "_reader", "_sink", "_sink_side", "_source_side", "_splicer",
+        "_gatherer", "_limit", "_meter", "_pair", "_reader", "_sink", "_sink_side", "_source_side", "_splicer",
         "_tail", "_writer", "source",
     )  # fmt: skip
 
@@ -197,6 +201,7 @@ class _Flow:
         self._tail = b""
         self._reader = splicer.loop.io(source.fileno(), READ)
         self._writer = splicer.loop.io(sink.fileno(), WRITE)
+        self._gatherer: Watcher | None = None
 
     def begin(self, initial: bytes) -> bool:
         """Start with bytes that were read before; false when the meter refuses them."""
@@ -210,6 +215,8 @@ class _Flow:
         """Let go of the loop."""
         _release(self._reader)
         _release(self._writer)
+        if self._gatherer is not None:
+            _release(self._gatherer)
         self._tail = b""
 
     def _on_readable(self) -> None:
@@ -231,9 +238,17 @@ class _Flow:
         if sent < count:
             self._reader.stop()
             self._wait_for_sink(bytes(data[sent:]))
+        elif GATHER_BYTES <= count < self._limit:
+            self._reader.stop()
+            self._wait_for_more()
         # After the send: a keystroke does not wait for the books.
         if self._meter is not None and not self._meter(data):
             self._pair.close("bad-frame")
+
+    def _wait_for_more(self) -> None:
+        if self._gatherer is None:
+            self._gatherer = self._splicer.loop.timer(GATHER_SECONDS)
+        self._gatherer.start(self._reader.start, self._on_readable)
 
     def _wait_for_sink(self, tail: bytes) -> None:
         self._tail = tail

@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -118,10 +119,9 @@ def docker_engine(
 
 
 def _print_everything(client: APIClient, container: dict[str, Any]) -> None:
-    print(f"---- {container['Names']} logs")
-    print(client.logs(container["Id"], tail=100).decode(errors="replace"))
-    print(f"---- {container['Names']} inspect")
-    print(json.dumps(client.inspect_container(container["Id"]), indent=1))
+    log = client.logs(container["Id"], tail=100).decode(errors="replace")
+    details = json.dumps(client.inspect_container(container["Id"]), indent=1)
+    sys.stderr.write(f"---- {container['Names']} logs\n{log}\n---- inspect\n{details}\n")
 
 
 def _containers(client: APIClient, ours: Callable[[str], bool]) -> list[dict[str, Any]]:

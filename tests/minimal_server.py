@@ -1,8 +1,8 @@
 """Serve a few bare routes with the product's own server and byte path, and nothing else of it.
 
-Run as ``python tests/minimal_server.py PORT [MODULE.NAME=SECONDS ...]``: it prints ``ready PORT`` and
-serves until a signal. The names are those of bounds, to be tried in less time.
-The parts of the product that app.py composes are replaced, so no database or engine is needed.
+Run as ``python tests/minimal_server.py PORT [MODULE.NAME=SECONDS ...]``: it prints ``ready PORT``
+and serves until a signal. The names are those of bounds, to be tried in less time. What app.py
+composes is replaced, so no database and no engine is needed.
 """
 # ruff: noqa: E402, I001, T201
 
@@ -67,7 +67,8 @@ def websocket() -> str:
         seen["inputs"] += 1
 
     splice_websocket(
-        request.environ, upstream, path="/ws?arg=main", protocols=["tty"], splicer=splicer,
+        request.environ, upstream, path="/ws?arg=" + request.args.get("session", "main"),
+        protocols=["tty"], splicer=splicer,
         meter=InputMeter(on_input), on_close=seen["closed"].append,
     )  # fmt: skip
     return "this must never be sent"

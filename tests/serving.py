@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from orchestrator.websocket import accept_key
 from tests.wire import DEADLINE_SECONDS, receive_all, receive_head, websocket_request
 
 PROGRAM = Path(__file__).with_name("minimal_server.py")
@@ -75,6 +76,24 @@ def answer(sock: socket.socket) -> tuple[int, Any]:
         rest += part
     is_json = fields.get("content-type") == "application/json"
     return int(head.split()[1]), json.loads(rest) if is_json else rest.decode()
+
+
+def accept_upgrade(connection: socket.socket, *extra: bytes) -> bytes:
+    """Answer a handshake as ttyd does; return the request."""
+    head, rest = receive_head(connection)
+    assert rest == b""
+    key = next(
+        line.split(b": ")[1]
+        for line in head.split(b"\r\n")
+        if line.startswith(b"Sec-WebSocket-Key")
+    )
+    lines = (
+        b"HTTP/1.1 101 Switching Protocols", b"Upgrade: WebSocket", b"Connection: Upgrade",
+        b"Sec-WebSocket-Accept: " + accept_key(key.decode()).encode(),
+        b"Sec-WebSocket-Protocol: tty", *extra, b"", b"",
+    )  # fmt: skip
+    connection.sendall(b"\r\n".join(lines))
+    return head
 
 
 def ended(sock: socket.socket) -> bytes:

@@ -28,7 +28,7 @@ _POOL = {"pool_size": 20, "max_overflow": 200, "pool_pre_ping": True}
 CSP = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",  # the image addon decodes sixels in WebAssembly
         "style-src 'self' 'unsafe-inline'",  # xterm.js writes style elements
         "img-src 'self' data: blob:",
         "font-src 'self' data:",

@@ -115,5 +115,5 @@ def install(app: Flask) -> None:
     @app.errorhandler(Exception)
     def on_bug(error: Exception) -> Response:
         db.session.rollback()
-        LOG.exception("request.crashed")
+        LOG.error("request.crashed", exc_info=error)
         return answer(document(errors.RootBloodError(hint="It has been logged. Try again.")))

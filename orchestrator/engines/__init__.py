@@ -58,7 +58,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Counters since the container's start, but for ``memory_bytes`` and ``pids``: those are now."""
+    """Counters since the container's start; ``memory_bytes`` and ``pids`` are of this moment."""
 
     cpu_seconds: float
     memory_bytes: int
@@ -100,7 +100,7 @@ class Engine(Protocol):
         """
 
     def stop(self, name: str, *, grace: float = 10.0) -> None:
-        """Stop the container, ``grace`` seconds after asking it to. Absent or stopped is success."""
+        """Ask the container to end, force it after ``grace`` seconds. Absent is success."""
 
     def pause(self, name: str) -> None:
         """Freeze every process; :meth:`run` resumes. Needs ``Feature.PAUSE``."""

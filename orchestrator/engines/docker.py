@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from orchestrator.engines.docker_spec import (
     status_of_row,
     usage_of_stats,
 )
+from orchestrator.engines.docker_stream import dial_engine
 from orchestrator.engines.egress import Egress
 from orchestrator.engines.run_dirs import RunDirs
 from orchestrator.errors import EngineError, EngineUnreachable, StartFailed, WorkspaceStopped
@@ -122,6 +124,7 @@ class DockerEngine:
         if status.digest != spec.digest():
             # By id: the name may by now be that of the container another run has just made.
             client.remove_container(info["Id"], force=True)
+            self._run_dirs.remove(spec.name)  # its sockets are nobody's now
             return None
         if status.phase is Phase.RUNNING:
             return status
@@ -156,7 +159,8 @@ class DockerEngine:
         except docker.errors.APIError as error:
             if "OCI runtime" not in str(error.explanation):
                 raise
-            raise StartFailed(f"{spec.name} could not be started", log=str(error.explanation))
+            reason = str(error.explanation)
+            raise StartFailed(f"{spec.name} could not be started", log=reason) from error
         status = status_of(spec.name, client.inspect_container(container_id))
         if status.phase in (Phase.STOPPED, Phase.FAILED):
             why = status.reason or f"exit code {status.exit_code}"
@@ -272,6 +276,8 @@ class DockerEngine:
     def _client(self) -> APIClient:
         with self._lock:
             if self._client_made is None:
+                # docker-py leaks its socket where nobody answers, so knock first.
+                dial_engine(self._url, timeout=_REQUEST_SECONDS).close()
                 with translating():
                     self._client_made = APIClient(
                         self._url, version="auto", timeout=_REQUEST_SECONDS, max_pool_size=_POOL
@@ -307,10 +313,8 @@ class DockerEngine:
         with translating():
             info = self._find(name)
             if info is not None:
-                try:
+                with suppress(docker.errors.NotFound):
                     act(self._client(), info["Id"])
-                except docker.errors.NotFound:
-                    pass
         self._forget(name)  # whoever looked meanwhile saw the old state
 
     def _forget(self, name: str) -> None:

@@ -8,6 +8,7 @@ import json
 import re
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from orchestrator.engines import Result
@@ -235,11 +236,9 @@ class ExecProcess:
             if not self._ended and self._leader:
                 self._kill(self._leader)
         finally:
-            try:
+            with suppress(OSError):
                 # Wakes whoever still reads or writes in another thread; close alone does not.
                 self._connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             self._connection.close()
 
     def _keep(self, chunk: bytes) -> None:

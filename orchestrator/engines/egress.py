@@ -62,7 +62,7 @@ def chains(
         for address in resolvers
         for protocol in ("udp", "tcp")
     ]
-    opened = [f"-d {_range(text)} -j RETURN" for text in allow]
+    opened = [f"{_to(text)}-j RETURN" for text in allow]
     # Between workspaces: Docker's own rule comes later, and a network need not be private.
     refused = [f"-o {bridge} {_REFUSE_TCP}", f"-o {bridge} {_REFUSE}"]
     for blocked in BLOCKED:
@@ -85,8 +85,10 @@ def chains(
     )
 
 
-def _range(text: str) -> str:
-    return str(ipaddress.IPv4Network(text, strict=False))
+def _to(text: str) -> str:
+    """Return the match on a CIDR range, in the form of ``iptables -S``: none for all."""
+    network = ipaddress.IPv4Network(text, strict=False)
+    return f"-d {network} " if network.prefixlen else ""
 
 
 def _chain_name(instance: str, suffix: str) -> str:

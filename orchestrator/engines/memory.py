@@ -8,6 +8,7 @@ import shlex
 import socket
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -250,10 +251,8 @@ class _MemoryProcess:
 
 
 def _hang_up(connection: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)  # its thread wakes and closes it
-    except OSError:
-        pass
 
 
 def _interpret(argv: Sequence[str], stdin: bytes) -> tuple[int | None, bytes, bytes]:

@@ -12,6 +12,7 @@ from docker import APIClient
 
 from orchestrator.engines.docker_errors import translating
 from orchestrator.engines.docker_spec import INSTANCE_LABEL
+from orchestrator.engines.docker_stream import dial_engine
 from orchestrator.errors import Busy, EngineError
 from orchestrator.spec import Mount
 
@@ -129,6 +130,7 @@ class PlainStorage:
     def _client(self) -> APIClient:
         with self._lock:
             if self._client_made is None:
+                dial_engine(self._url, timeout=_REQUEST_SECONDS).close()  # as DockerEngine does
                 self._client_made = APIClient(self._url, version="auto", timeout=_REQUEST_SECONDS)
             return self._client_made
 

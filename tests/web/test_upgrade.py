@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from orchestrator.errors import Forbidden
 from orchestrator.websocket import accept_key
-from tests.serving import Serving, answer, ended, serving
+from tests.serving import Serving, accept_upgrade, answer, ended, serving
 from tests.wire import client_frame, receive, receive_head, unix_server, wait_for, websocket_request
 from web.upgrade import require_same_origin
 
@@ -19,27 +19,11 @@ def server() -> Iterator[Serving]:
         yield server
 
 
-def good_answer(connection: socket.socket, *extra: bytes) -> bytes:
-    """Answer a handshake as ttyd does; return the request."""
-    head, rest = receive_head(connection)
-    assert rest == b""
-    key = next(
-        line.split(b": ")[1] for line in head.split(b"\r\n") if line.startswith(b"Sec-WebSocket-Key")
-    )
-    lines = (
-        b"HTTP/1.1 101 Switching Protocols", b"Upgrade: WebSocket", b"Connection: Upgrade",
-        b"Sec-WebSocket-Accept: " + accept_key(key.decode()).encode(),
-        b"Sec-WebSocket-Protocol: tty", *extra, b"", b"",
-    )  # fmt: skip
-    connection.sendall(b"\r\n".join(lines))
-    return head
-
-
 def test_bytes_pass_after_the_upgrade_and_early_ones_go_first(
     server: Serving, tmp_path: Path
 ) -> None:
     def shell(connection: socket.socket) -> None:
-        good_answer(connection)
+        accept_upgrade(connection)
         connection.sendall(b"prompt$ ")
         for size in (len(early), len(late)):
             connection.sendall(receive(connection, size))
@@ -56,7 +40,7 @@ def test_bytes_pass_after_the_upgrade_and_early_ones_go_first(
             sock.sendall(late)
             assert receive(sock, len(late)) == late
             assert server.get("/seen")["open"] == 1
-        wait_for(lambda: server.get("/seen")["closed"] == before["closed"] + ["client-ended"])
+        wait_for(lambda: server.get("/seen")["closed"] == [*before["closed"], "client-ended"])
         assert server.get("/seen")["inputs"] == before["inputs"] + 1
 
 
@@ -66,7 +50,7 @@ def test_early_bytes_in_a_packet_of_their_own_are_not_read_as_a_request(
     frames = client_frame(b"0" + b"x" * 100) * 400
 
     def shell(connection: socket.socket) -> None:
-        good_answer(connection)
+        accept_upgrade(connection)
         connection.sendall(receive(connection, len(frames)))
 
     with unix_server(str(tmp_path / "u.sock"), shell):
@@ -83,7 +67,7 @@ def test_workspace_sees_nothing_of_the_caller_but_the_key(server: Serving, tmp_p
     heads: list[bytes] = []
 
     def shell(connection: socket.socket) -> None:
-        heads.append(good_answer(connection))
+        heads.append(accept_upgrade(connection))
 
     with unix_server(str(tmp_path / "u.sock"), shell):
         sock, _, _ = server.upgrade(
@@ -102,7 +86,7 @@ def test_workspace_sees_nothing_of_the_caller_but_the_key(server: Serving, tmp_p
 
 def test_workspace_cannot_set_headers_of_ours(server: Serving, tmp_path: Path) -> None:
     def shell(connection: socket.socket) -> None:
-        good_answer(connection, b"Set-Cookie: session=tossed; Path=/", b"X-Any: thing")
+        accept_upgrade(connection, b"Set-Cookie: session=tossed; Path=/", b"X-Any: thing")
         connection.sendall(b"\x81\x02hi")
 
     with unix_server(str(tmp_path / "u.sock"), shell):
@@ -144,7 +128,7 @@ def says(text: bytes):
             id="wrong-accept",
         ),
         pytest.param(
-            lambda c: good_answer(c, b"Sec-WebSocket-Extensions: permessage-deflate"),
+            lambda c: accept_upgrade(c, b"Sec-WebSocket-Extensions: permessage-deflate"),
             id="extension",
         ),
     ],
@@ -172,19 +156,20 @@ def test_hostile_upstream_is_an_http_problem_on_a_connection_that_lives(
 def test_broken_client_handshake_is_refused(
     server: Serving, tmp_path: Path, fields: dict[str, str]
 ) -> None:
-    with unix_server(str(tmp_path / "u.sock"), never), server.connect() as sock:
+    with unix_server(str(tmp_path / "u.sock"), ended), server.connect() as sock:
         target = f"/ws?upstream={tmp_path / 'u.sock'}"
         sock.sendall(websocket_request(target, server.host, **fields))
         assert answer(sock)[0] == 400
 
 
 def test_refused_frame_ends_the_connection(server: Serving, tmp_path: Path) -> None:
-    with unix_server(str(tmp_path / "u.sock"), lambda c: ended(c) if good_answer(c) else None):
+    with unix_server(str(tmp_path / "u.sock"), lambda c: ended(c) if accept_upgrade(c) else None):
         before = server.get("/seen")["closed"]
-        sock, _, _ = server.upgrade(tmp_path / "u.sock", early=b"\x82\x010")
+        sock, _, _ = server.upgrade(tmp_path / "u.sock")
         with sock:
+            sock.sendall(b"\x82\x010")
             assert ended(sock) == b""
-        wait_for(lambda: server.get("/seen")["closed"] == before + ["bad-frame"])
+        wait_for(lambda: server.get("/seen")["closed"] == [*before, "bad-frame"])
 
 
 OWN = "https://panel.example.org"

@@ -1,6 +1,5 @@
-"""Specs for engine tests: small containers that serve an echo, or sleep."""
+"""Specs for engine tests, and every engine in turn."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -9,33 +8,8 @@ import pytest
 
 from orchestrator.engines import Engine
 from orchestrator.engines.memory import MemoryEngine
-from orchestrator.spec import Limits, Spec
-
-OWNER = (20001, 20001)
-ECHO_PORT = 7000
-LIMITS = Limits(cpus=1.0, memory_bytes=128 << 20, pids=64)
-SLEEP = ("sh", "-c", "echo hello; exec sleep 1000")
-ECHO_SERVER = """
-import socketserver
-class Echo(socketserver.BaseRequestHandler):
-    def handle(self):
-        while chunk := self.request.recv(65536):
-            self.request.sendall(chunk)
-socketserver.ThreadingUnixStreamServer("/run/rootblood/echo.sock", Echo).serve_forever()
-"""
-
-Check = Callable[[], Any]
-
-
-def eventually(check: Check, seconds: float = 10.0) -> Any:
-    """Return the first true answer of ``check``; fail after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = check()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.005)
+from orchestrator.spec import Spec
+from tests.orchestrator.engines.containers import ECHO_PORT, ECHO_SERVER, LIMITS, OWNER, SLEEP
 
 
 @pytest.fixture

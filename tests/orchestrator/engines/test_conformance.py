@@ -20,8 +20,7 @@ from orchestrator.errors import (
     WorkspaceStopped,
 )
 from orchestrator.spec import Limits, Spec
-
-from .conftest import ECHO_PORT, LIMITS
+from tests.orchestrator.engines.containers import ECHO_PORT, LIMITS
 
 Make = Callable[..., Spec]
 
@@ -71,10 +70,14 @@ class TestRun:
         self, engine: Engine, make: Make
     ) -> None:
         spec = make(entrypoint=("sh", "-c", "echo because of me; exit 3"))
-        with pytest.raises(StartFailed) as told:
+
+        def start() -> None:
             engine.run(spec)
             # One that lives just long enough to be seen running is told by the first dial.
             engine.dial(spec.name, ECHO_PORT)
+
+        with pytest.raises(StartFailed) as told:
+            start()
         assert "because of me" in told.value.log
         status = engine.inspect(spec.name)
         assert (status.phase, status.exit_code) == (Phase.FAILED, 3)
@@ -329,7 +332,8 @@ class TestUsageAndLogs:
         assert 0 < usage.memory_bytes < LIMITS.memory_bytes
         assert 1 <= usage.pids <= LIMITS.pids
         again = engine.usage(make().name)
-        assert again is not None and again.cpu_seconds >= usage.cpu_seconds
+        assert again is not None
+        assert again.cpu_seconds >= usage.cpu_seconds
 
     def test_usage_of_one_that_does_not_run_is_none(self, engine: Engine, make: Make) -> None:
         assert engine.usage(make().name) is None

@@ -1,0 +1,25 @@
+"""Run one benchmark, or all: ``python -m benchmarks [name] [--json]``. Ends with 1 on a miss."""
+
+import argparse
+import sys
+
+from benchmarks import scale, start, terminal
+from benchmarks.results import document, table
+
+BENCHMARKS = {"terminal": terminal.run, "start": start.run, "scale": scale.run}
+
+
+def main() -> int:
+    """Run what was asked for; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=[*BENCHMARKS, "all"], default="all", nargs="?")
+    parser.add_argument("--json", action="store_true", help="print a list instead of a table")
+    arguments = parser.parse_args()
+    names = list(BENCHMARKS) if arguments.name == "all" else [arguments.name]
+    results = [result for name in names for result in BENCHMARKS[name]()]
+    print(document(results) if arguments.json else table(results))
+    return 1 if any(result.ok is False for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""People who use the server: by API token, or by a browser's cookie."""
+
+import html
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
+from typing import Any
+from urllib.parse import urlencode
+
+from docker import APIClient
+
+from tests.end_to_end.server import Server
+from tests.end_to_end.terminal import Terminal
+
+PASSWORD = "correct horse battery"
+Fields = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response: its JSON when it is that, else its text."""
+
+    status: int
+    body: Any
+
+    @property
+    def slug(self) -> str:
+        return str(self.body["slug"])
+
+
+class Caller:
+    """Somebody with proof of who they are; ``header`` carries it."""
+
+    def __init__(self, server: Server, header: Fields) -> None:
+        self.server = server
+        self.header = header
+        self._terminals: list[Terminal] = []
+
+    @contextmanager
+    def asking(
+        self, method: str, path: str, body: bytes = b"", header: Fields | None = None
+    ) -> Iterator[HTTPResponse]:
+        """Send one request and yield the response while it comes in."""
+        with closing(HTTPConnection("127.0.0.1", self.server.port, timeout=120)) as connection:
+            connection.request(method, path, body or None, self.header | (header or {}))
+            with connection.getresponse() as response:
+                yield response
+
+    def call(self, method: str, path: str, body: object = None) -> Answer:
+        """Call the API."""
+        data = json.dumps(body).encode() if body is not None else b""
+        with self.asking(method, path, data, {"Content-Type": "application/json"}) as response:
+            text = response.read().decode()
+            is_json = "json" in response.headers.get("Content-Type", "")
+            return Answer(response.status, json.loads(text) if is_json else text)
+
+    def ok(self, method: str, path: str, body: object = None) -> Any:
+        """Call the API and expect success."""
+        answer = self.call(method, path, body)
+        assert answer.status < 300, answer
+        return answer.body
+
+    def terminal(
+        self, name: str = "main", session: str = "main", *, header: Fields | None = None
+    ) -> Terminal:
+        """Open a terminal; it is closed with :meth:`leave`."""
+        url = f"ws://{self.server.host}/api/v1/workspaces/{name}/terminal?session={session}"
+        made = Terminal(url, self.header | (header or {}))
+        self._terminals.append(made)
+        return made
+
+    def leave(self) -> None:
+        """Close every terminal."""
+        while self._terminals:
+            self._terminals.pop().close()
+
+    def at(self, server: Server) -> "Caller":
+        """Return the same person at another server."""
+        return Caller(server, self.header)
+
+
+class Visit(Caller):
+    """A browser that is signed in."""
+
+    def __init__(self, server: Server, username: str, password: str = PASSWORD) -> None:
+        super().__init__(server, {"Origin": server.url})
+        self.username = username
+        self.submit("/login", username=username, password=password)
+
+    def submit(self, path: str, **fields: str) -> int:
+        """Send a form of the page at ``path``, or of the account's page; return the status."""
+        token = self._csrf("/login" if path == "/login" else "/account")
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = urlencode({"csrf_token": token} | fields).encode()
+        with self.asking("POST", path, body, form) as response:
+            response.read()
+            self._keep_cookie(response)
+            assert response.status == 303, f"{path} answered {response.status}"
+            return response.status
+
+    def _csrf(self, path: str) -> str:
+        with self.asking("GET", path) as response:
+            page = response.read().decode()
+            self._keep_cookie(response)
+        found = re.search(r'name="csrf-token" content="([^"]+)"', page)
+        assert found, f"{path} has no CSRF token"
+        return html.unescape(found[1])
+
+    def _keep_cookie(self, response: HTTPResponse) -> None:
+        for cookie in response.headers.get_all("Set-Cookie", []):
+            self.header["Cookie"] = cookie.split(";")[0]
+
+
+class Person(Caller):
+    """An account, used by its API token."""
+
+    def __init__(self, server: Server, username: str = "") -> None:
+        super().__init__(server, {})
+        self.username = username or f"u{secrets.token_hex(4)}"
+        new = {"username": self.username, "password": PASSWORD}
+        self.ok("POST", "/api/v1/users", new)
+        secret = self.ok("POST", "/api/v1/tokens", new | {"name": "test"})["token"]
+        self.header["Authorization"] = f"Bearer {secret}"
+        query = f"SELECT userhash FROM users WHERE username = '{self.username}'"
+        self.userhash: str = server.rows(query)[0][0]
+
+    def visit(self) -> Visit:
+        """Sign in with a browser."""
+        return Visit(self.server, self.username)
+
+    def open(self) -> None:
+        """Make sure that ``main`` runs."""
+        answer = self.ok("POST", "/session")
+        assert answer == {"workspace": "main", "state": "running", "url": "/w/main/"}
+
+    def start(self, name: str) -> None:
+        """Create a workspace and start it."""
+        self.ok("POST", "/api/v1/workspaces", {"name": name})
+        self.ok("POST", f"/api/v1/workspaces/{name}/start")
+
+    def workspace(self, name: str = "main") -> Any:
+        return self.ok("GET", f"/api/v1/workspaces/{name}")
+
+    def state(self, name: str = "main") -> str:
+        return str(self.workspace(name)["state"])
+
+    def container(self, name: str = "main") -> str:
+        return f"rb-{self.userhash}-{name}"
+
+    @property
+    def home(self) -> str:
+        """The name of the volume."""
+        return f"home_{self.userhash}"
+
+
+def execute(client: APIClient, container: str, *command: str) -> str:
+    """Run a command inside a container, as its user; return its output."""
+    made = client.exec_create(container, list(command))
+    output: bytes = client.exec_start(made["Id"])
+    return output.decode(errors="replace")
+
+
+def history(client: APIClient, container: str, session: str = "main") -> list[str]:
+    """Return all lines that tmux keeps of a session."""
+    shown = execute(
+        client, container, "tmux", "capture-pane", "-p", "-S", "-", "-t", f"={session}:"
+    )
+    return [line.rstrip() for line in shown.splitlines()]
+
+
+def events(caller: Caller) -> Iterator[tuple[str, Any]]:
+    """Follow the server's events: yield the name and the data of each."""
+    with suppress(OSError), caller.asking("GET", "/api/v1/events") as response:
+        name = ""
+        for raw in response:
+            key, _, value = raw.decode().rstrip("\n").partition(": ")
+            if key == "event":
+                name = value
+            elif key == "data":
+                yield name, json.loads(value)

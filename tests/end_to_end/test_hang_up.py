@@ -1,0 +1,107 @@
+"""Everything that ends a right ends the terminals that were opened by it, at once."""
+
+from collections.abc import Callable
+
+import pytest
+from docker import APIClient
+
+from tests.end_to_end.person import Person, Visit, execute
+from tests.end_to_end.server import Server
+from tests.end_to_end.terminal import Terminal
+from tests.end_to_end.waiting import AT_ONCE_SECONDS, until
+
+pytestmark = pytest.mark.engine
+
+
+def assert_hung_up(server: Server, terminal: Terminal) -> None:
+    """The terminal ends, and so does all that the server held for it."""
+    until(terminal.closed.is_set, "the terminal is closed", seconds=AT_ONCE_SECONDS)
+    until(lambda: not server.holds(terminal.local_port), "the server lets the connection go")
+    until(lambda: not server.rows("SELECT id FROM active_sessions"), "no row is left")
+
+
+@pytest.fixture
+def visit(person: Person) -> Visit:
+    """The person's browser, with ``main`` running."""
+    person.open()
+    return person.visit()
+
+
+def opened(visit: Visit) -> Terminal:
+    """A terminal of that browser which works."""
+    terminal = visit.terminal()
+    assert terminal.run("true") == 0
+    return terminal
+
+
+def log_out(visit: Visit, person: Person, boss: Visit) -> None:
+    visit.submit("/logout")
+
+
+def change_password(visit: Visit, person: Person, boss: Visit) -> None:
+    person.visit().submit(
+        "/account/password", current="correct horse battery", new="another horse battery"
+    )
+
+
+def suspend(visit: Visit, person: Person, boss: Visit) -> None:
+    boss.submit(f"/admin/users/{person.username}/suspend")
+
+
+def delete_account(visit: Visit, person: Person, boss: Visit) -> None:
+    boss.submit(f"/admin/users/{person.username}/delete")
+
+
+def end_other_logins(visit: Visit, person: Person, boss: Visit) -> None:
+    person.visit().submit("/account/logins/delete")
+
+
+def stop(visit: Visit, person: Person, boss: Visit) -> None:
+    person.ok("POST", "/api/v1/workspaces/main/stop")
+
+
+def delete(visit: Visit, person: Person, boss: Visit) -> None:
+    person.ok("DELETE", "/api/v1/workspaces/main")
+
+
+@pytest.mark.parametrize(
+    "end", [log_out, change_password, suspend, delete_account, end_other_logins, stop, delete]
+)
+def test_terminal_closes_at_once_on(
+    end: Callable[[Visit, Person, Visit], None], server: Server, visit: Visit, person: Person
+) -> None:
+    terminal = opened(visit)
+    assert server.holds(terminal.local_port)
+    end(visit, person, Visit(server, "boss"))
+    assert_hung_up(server, terminal)
+
+
+def test_revoked_token_closes_its_terminals_alone(
+    server: Server, person: Person, visit: Visit, docker_client: APIClient
+) -> None:
+    by_cookie, by_token = opened(visit), person.terminal()
+    assert by_token.run("true") == 0
+    (token,) = person.ok("GET", "/api/v1/tokens")["tokens"]
+    person.ok("DELETE", f"/api/v1/tokens/{token['id']}")
+    until(by_token.closed.is_set, "the token's terminal is closed", seconds=AT_ONCE_SECONDS)
+    assert by_cookie.run("true") == 0
+
+    def clients() -> list[str]:
+        return execute(docker_client, person.container(), "tmux", "list-clients").splitlines()
+
+    until(lambda: len(clients()) == 1, "the workspace's side of it is gone too")
+    visit.leave()
+    until(lambda: not clients(), "closing the tab ends the last one")
+
+
+def test_suspended_account_gets_no_terminal_and_a_resumed_one_the_same_shell(
+    server: Server, person: Person, visit: Visit
+) -> None:
+    assert opened(visit).run("kept=yes") == 0
+    boss = Visit(server, "boss")
+    boss.submit(f"/admin/users/{person.username}/suspend")
+    assert person.call("GET", "/api/v1/me").status == 401
+    boss.submit(f"/admin/users/{person.username}/resume")
+    person.open()
+    state = person.workspace()
+    assert state["state"] == "running"
