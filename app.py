@@ -178,6 +178,13 @@ def serve(application: Any, listener: socket.socket, *, stop: Callable[[], objec
     server.stop(timeout=STOP_SECONDS)
 
 
+def address(host: str, port: int) -> str:
+    """Return where a browser on this machine finds the server."""
+    here = host in ("127.0.0.1", "::1", "0.0.0.0", "::")
+    name = "localhost" if here else f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}"
+
+
 def raise_file_limit() -> None:
     """Allow as many open files as the system does: each terminal takes two."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -210,7 +217,7 @@ def main() -> int:
         return 1
     with application.app_context():
         first = not accounts.anyone()
-    print(f"RootBlood serves http://{settings.listen}/", flush=True)
+    print(f"RootBlood serves {address(*settings.address)}", flush=True)
     if first:
         print("Open it and register: the first account becomes the administrator.", flush=True)
 

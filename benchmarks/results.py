@@ -44,19 +44,7 @@ def bounded(
 
 def table(results: Sequence[Result]) -> str:
     """Return the results as text for people."""
-    rows = [("", "value", "unit", "against", "ratio", "target", "")]
-    for result in results:
-        rows.append(
-            (
-                result.name,
-                _number(result.value),
-                result.unit,
-                result.against,
-                "" if result.ratio is None else f"{result.ratio:.2f}x",
-                result.target,
-                {True: "ok", False: "MISSED", None: ""}[result.ok],
-            )
-        )
+    rows = [("", "value", "unit", "against", "ratio", "target", ""), *map(_row, results)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -67,6 +55,13 @@ def table(results: Sequence[Result]) -> str:
 def document(results: Sequence[Result]) -> str:
     """Return the results as JSON for programs."""
     return json.dumps([asdict(result) for result in results], indent=1)
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    ratio = "" if result.ratio is None else f"{result.ratio:.2f}x"
+    verdict = {True: "ok", False: "MISSED", None: ""}[result.ok]
+    value = _number(result.value)
+    return result.name, value, result.unit, result.against, ratio, result.target, verdict
 
 
 def _judged(value: float, most: float | None, least: float | None) -> tuple[str, bool | None]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.client import Terminal
 from benchmarks.processes import ROOT, cpu_seconds, nginx, resident_bytes, ttyd
 from benchmarks.results import Result, bounded, compared
+from benchmarks.server import Server
 
 ROUNDS = 15
 KEYS = 60
@@ -36,6 +37,27 @@ Connect = Callable[[str], Terminal]
 
 def run() -> list[Result]:
     """Measure everything about terminals."""
+    return [*bare_path(), *product()]
+
+
+def product() -> list[Result]:
+    """Measure the server end to end: tmux in a container, its own tmux session for each way."""
+    with Server() as server, tempfile.TemporaryDirectory(prefix="rbbench") as name:
+        person = server.user("keys")
+        person.open_session()
+        path = str(next(server.run_dirs().glob("*/ttyd.sock")))
+        ways: dict[str, Connect] = {
+            "direct": lambda arg: Terminal.over_unix(path, f"/ws?arg={arg}"),
+            "ours": lambda arg: person.terminal(session=arg),
+        }
+        with nginx(Path(name), path) as proxy:
+            if proxy is not None:
+                ways["nginx"] = lambda arg: Terminal.over_tcp(proxy[0], f"/ws?arg={arg}")
+            return list(_echo_results("a workspace", echo(ways, str), most=1.7))
+
+
+def bare_path() -> list[Result]:
+    """Measure the server's byte path over a ttyd that runs bash and nothing more."""
     with tempfile.TemporaryDirectory(prefix="rbbench") as name, ExitStack() as stack:
         directory = Path(name)
         bulk = directory / "bulk"
@@ -56,7 +78,7 @@ def run() -> list[Result]:
             ways["nginx"] = lambda arg: Terminal.over_tcp(nginx_port, f"/ws?arg={arg}")
             pids["nginx"] = proxy[1]
         return [
-            *_echo_results("bash", echo(ways, lambda name: "echo"), most=1.7),
+            *_echo_results("bash", echo(ways, lambda _: "echo"), most=1.7),
             *_bulk_results(ways, pids),
             *_idle_results(ways["ours"], pid),
         ]
@@ -83,7 +105,7 @@ def echo(ways: Mapping[str, Connect], arg: Callable[[str], str]) -> dict[str, fl
     times: dict[str, list[float]] = {name: [] for name in ways}
     for terminal in terminals.values():
         terminal.begin()
-        terminal.wait_for(b"$ ")
+        terminal.wait_for(b"$")
         _keys(terminal)
     for _ in range(ROUNDS):
         for name, terminal in terminals.items():
@@ -139,9 +161,7 @@ def _bulk_results(ways: Mapping[str, Connect], pids: Mapping[str, int]) -> Itera
             least=0.9 if name == "ours" else None,
         )  # fmt: skip
     if "nginx" in cost:
-        yield compared(
-            "processor time", cost["ours"], "s/GB", "nginx", cost["nginx"], most=1.5
-        )
+        yield compared("processor time", cost["ours"], "s/GB", "nginx", cost["nginx"], most=1.5)
     else:
         yield bounded("processor time", cost["ours"], "s/GB")
 

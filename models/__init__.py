@@ -1,7 +1,15 @@
 """Rows and their invariants. Nothing here knows the orchestrator, the web or the engine."""
 
 from models.accounts import Invite, Login, Role, Standing, Token, User
-from models.database import UtcDateTime, configure_sqlite, db, rows_changed, utcnow, writing
+from models.database import (
+    UtcDateTime,
+    configure_sqlite,
+    db,
+    end_reading,
+    rows_changed,
+    utcnow,
+    writing,
+)
 from models.records import ActiveSession, Event, Kind
 from models.workspaces import TRANSITIONS, State, Template, Workspace
 
@@ -22,6 +30,7 @@ __all__ = [
     "Workspace",
     "configure_sqlite",
     "db",
+    "end_reading",
     "rows_changed",
     "utcnow",
     "writing",

@@ -79,6 +79,14 @@ def writing() -> Iterator[None]:
         raise
 
 
+def end_reading() -> None:
+    """End the read transaction under way, keeping what was loaded: do it before calling an engine.
+
+    It would hold a connection of the database while nothing is asked of it.
+    """
+    db.session.commit()
+
+
 def rows_changed(statement: Update | Delete) -> int:
     """Execute ``statement`` in the transaction under way and return how many rows it met."""
     result: Any = db.session.execute(statement.execution_options(synchronize_session=False))

@@ -23,6 +23,8 @@ class ActiveSession(Model):
     """
 
     __tablename__ = "active_sessions"
+    # An id is never given twice: a connection lives as long as the row of its id does.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  # declared so by SQLAlchemy
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from sqlalchemy import or_, update
 
-from models import Workspace, db, rows_changed, utcnow, writing
+from models import Workspace, db, end_reading, rows_changed, utcnow, writing
 from orchestrator.errors import Busy, NotFound
 
 _POLL_SECONDS = 0.1
@@ -32,8 +32,10 @@ class Claims:
     def claim(self, workspace_id: int, *, patience: float) -> Iterator[Workspace]:
         """Hold the workspace and yield its fresh row; wait up to ``patience`` seconds for it.
 
+        No transaction is open while it waits, nor when it yields.
         Raises: Busy, NotFound when it is gone by then.
         """
+        end_reading()
         deadline = time.monotonic() + patience
         with self._queue(workspace_id, patience):
             while not self._take(workspace_id):
@@ -47,9 +49,21 @@ class Claims:
                 row = db.session.get(Workspace, workspace_id, populate_existing=True)
                 if row is None:
                     raise NotFound("The workspace is gone")
+                end_reading()
                 yield row
             finally:
                 self._release(workspace_id)
+
+    def renew(self, workspace_id: int) -> None:
+        """Extend a claim that is held to its full length again. Raises: Busy when it was lost."""
+        with writing():
+            held = rows_changed(
+                update(Workspace)
+                .where(Workspace.id == workspace_id, Workspace.claimed_by == self.server)
+                .values(claimed_until=utcnow() + self._lease)
+            )
+        if not held:
+            raise Busy
 
     def free_leftovers(self) -> None:
         """Free what a crashed process of the same name still claims."""

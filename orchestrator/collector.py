@@ -125,9 +125,9 @@ def _ended(name: str, status: Status) -> Action:
 def _orphans(now: datetime, known: set[str], census: Iterable[Status]) -> Iterable[Action]:
     """Containers that carry our label and belong to no row; helpers end by themselves."""
     for status in census:
-        if status.name in known:
+        if status.name in known or status.phase is Phase.ABSENT:
             continue
         helper = status.name.startswith(HELPER_PREFIX)
         young = status.started_at is None or now - status.started_at < HELPER_LIFETIME
-        if not (helper and young and status.phase is not Phase.STOPPED):
+        if not (helper and young and status.phase not in (Phase.STOPPED, Phase.FAILED)):
             yield Action(Do.REMOVE_ORPHAN, status.name, "It belongs to no workspace")

@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from models import ActiveSession, Kind, Workspace, db, utcnow, writing
+from orchestrator.errors import Conflict
 
 TOUCH_SECONDS = 60.0
 
@@ -60,7 +62,10 @@ class Connections:
         login_id: int | None,
         token_id: int | None,
     ) -> Connection:
-        """Write the row of a new connection and register it."""
+        """Write the row of a new connection and register it.
+
+        Raises: Conflict when the login, the token or the workspace has ended meanwhile.
+        """
         row = ActiveSession(
             user_id=user_id,
             workspace_id=workspace_id,
@@ -72,9 +77,12 @@ class Connections:
             opened_at=now,
             last_seen_at=now,
         )
-        with writing():
-            db.session.add(row)
-        connection = Connection(row.id, user_id, workspace_id)
+        try:
+            with writing():
+                db.session.add(row)
+        except IntegrityError as error:
+            raise Conflict("Your sign-in or the workspace has just ended") from error
+        connection = Connection(row.id, user_id, workspace_id, written=now)
         with self._guard:
             self._live[row.id] = connection
         return connection
@@ -150,7 +158,7 @@ class Connections:
         with self._guard:
             times = [
                 c.last_input
-                for c in self._live.values()
+                for c in list(self._live.values())  # ended() takes no lock
                 if c.workspace_id == workspace_id and c.last_input is not None
             ]
         return max(times, default=None)

@@ -89,7 +89,7 @@ def judge(now: datetime, policy: Policy, activity: Activity, floor: datetime) ->
         explanation = f"working ({doing}): runs on, at most {words(patience - now)} without input"
     else:
         explanation = f"stops in {words(stops_at - now)}: {quiet}, {doing}"
-    exhausted = busy and stops_at == patience
+    exhausted = busy and stops_at >= patience
     reason = (
         f"Stopped after {words(now - person)} of work without any input"
         if exhausted

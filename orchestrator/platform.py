@@ -6,8 +6,10 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from models import utcnow
 from orchestrator import commons
 from orchestrator.catalogue import BUILT_IN
 from orchestrator.claims import Claims
@@ -27,6 +29,13 @@ STARTS_AT_ONCE = 6
 """More starts side by side only make each slower: half of one is the network namespace."""
 
 
+@dataclass(slots=True)
+class Watch:
+    """Since when this process has watched without a gap: the floor of idleness.judge."""
+
+    since: datetime = field(default_factory=utcnow)
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """The parts of the server that use cases need. One per process."""
@@ -41,6 +50,7 @@ class Platform:
     connections: Connections
     feed: Feed = field(default_factory=Feed)
     sampler: Sampler = field(default_factory=Sampler)
+    watch: Watch = field(default_factory=Watch)
     starts: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(STARTS_AT_ONCE)
     )

@@ -6,7 +6,9 @@ with the fields' names as keys, is ``rootblood.toml`` in the data directory; the
 
 import difflib
 import ipaddress
+import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -28,8 +30,11 @@ class Registration(StrEnum):
     CLOSED = "closed"
 
 
-def _setting(default: Any, help: str, *, unit: str = "") -> Any:
-    return field(default=default, metadata={"help": help, "unit": unit})
+def _setting(
+    default: Any, help: str, *, unit: str = "", least: float = 0, most: float = math.inf
+) -> Any:
+    bounds = {"least": least, "most": most}
+    return field(default=default, metadata={"help": help, "unit": unit} | bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Settings:
         True, "Limit sign-ins and sign-ups per address and account. Off only for load tests."
     )
     login_seconds: int = _setting(
-        14 * 86400, "How long a sign-in lasts without being used.", unit="seconds"
+        14 * 86400, "How long a sign-in lasts without being used.", unit="seconds", least=60
     )
     instance: str = _setting(
         "rootblood", "Name of this installation on its engine: network, labels, firewall chains."
@@ -65,10 +70,12 @@ class Settings:
         (), "Private ranges that workspaces may reach, as CIDR, separated by commas."
     )
     uid_base: int = _setting(
-        200_000, "Accounts get host uids and gids above this number.", unit="uid"
-    )
+        # Below 1000 live the system's own accounts; PostgreSQL's integers end at 2^31.
+        200_000, "Accounts get host uids and gids above this number.", unit="uid",
+        least=1000, most=2_000_000_000,
+    )  # fmt: skip
     idle_seconds: int = _setting(
-        1800, "Stop a workspace after this long without input and work.", unit="seconds"
+        1800, "Stop a workspace after this long without input and work.", unit="seconds", least=1
     )
     max_busy_seconds: int = _setting(
         86_400, "Stop a workspace that works on without any input after this long.",
@@ -80,9 +87,11 @@ class Settings:
     busy_io_bytes_per_second: int = _setting(
         16_384, "Block or network traffic over this counts as work.", unit="bytes/s"
     )
-    collector_seconds: float = _setting(15.0, "How often the collector looks.", unit="seconds")
+    collector_seconds: float = _setting(
+        15.0, "How often the collector looks.", unit="seconds", least=0.05
+    )
     start_seconds: float = _setting(
-        60.0, "How long a workspace may take to serve its terminal.", unit="seconds"
+        60.0, "How long a workspace may take to serve its terminal.", unit="seconds", least=0.1
     )
     reserve_bytes: int = _setting(
         1 << 30, "Refuse to start workspaces when the disk has less left.", unit="bytes"
@@ -147,30 +156,39 @@ def _parse(setting: Field[Any], value: Any) -> Any:
         if isinstance(default, bool):
             return value if isinstance(value, bool) else _WORDS[str(value).lower()]
         if isinstance(default, tuple):
-            items = value if isinstance(value, list) else str(value).split(",")
+            items = map(str, value) if isinstance(value, list) else str(value).split(",")
             return tuple(str(ipaddress.ip_network(i.strip())) for i in items if i.strip())
         if isinstance(default, Registration):
             return Registration(str(value))
         if isinstance(default, Path):
             return Path(value)
         if isinstance(default, int | float):
-            number = type(default)(value)
-            if number < 0:
-                raise ValueError("negative")
-            return number
-        return _text(setting.name, str(value))
-    except (ValueError, KeyError) as error:
+            return _number(setting, value)
+        return _text(setting.name, value)
+    except (ValueError, KeyError, OverflowError) as error:
         raise BadInput(
             f"{name}={value!r} cannot be used", field=name, hint=setting.metadata["help"]
         ) from error
 
 
-def _text(name: str, value: str) -> str:
+def _number(setting: Field[Any], value: Any) -> int | float:
+    number = int(value) if isinstance(setting.default, int) else float(value)
+    if isinstance(value, bool) or (isinstance(value, float) and number != value):
+        raise ValueError("another type")
+    least, most = setting.metadata["least"], setting.metadata["most"]
+    if not (math.isfinite(number) and least <= number <= most):
+        raise ValueError("out of bounds")
+    return number
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("no text")
     if name == "listen":
         host, _, port = value.rpartition(":")
         if not host or not 0 < int(port) < 65536:
             raise ValueError(value)
-    if name == "instance" and not (value.isascii() and value.replace("-", "").isalnum()
-                                   and len(value) <= 20):  # fmt: skip
+    # It becomes part of command lines and of names: it must not look like an option.
+    if name == "instance" and not re.fullmatch(r"(?=.{1,20}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*", value):
         raise ValueError(value)
     return value

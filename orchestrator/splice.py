@@ -5,24 +5,25 @@ watchers and no stack. One buffer serves every pair: what was read is sent at on
 the sink would not take is kept, with its reader stopped until it is gone. So a slow reader costs
 at most one buffer, and the pressure reaches the program that writes.
 
-The loop is gevent's (``get_hub().loop``), known here by its shape alone. Its watchers report a
-level, not an edge: what a callback leaves unread is reported again. So each callback reads once,
-and a flooding pair cannot starve the others.
+Each callback reads a bounded amount, so a flooding pair cannot starve the others. ttyd writes a
+flood in pieces of 4 KiB, and to wake up for each costs more than to pass it on; so after a piece
+of that size a direction is looked at by the clock, until little comes again.
 """
 
 import _socket
 import socket
 from collections.abc import Callable
-from typing import Any, Protocol
 
-READ, WRITE = 1, 2  # libev's EV_READ and EV_WRITE
+from orchestrator.loop import READ, WRITE, Loop, Ticker, Watcher, release
+
 BUFFER_BYTES = 65536
 CLIENT_BYTES = 16384
 """Read from a client at once: its meter walks every frame, and the smallest has six bytes."""
 
-GATHER_BYTES, GATHER_SECONDS = 4096, 0.001
-"""After so much, but less than a buffer, wait so long for more: a flood of small pieces costs a
-fraction then. Echoes and lines are smaller and never wait."""
+FLOOD_BYTES = 4096
+"""A read of at least this much begins or continues a flood; echoes and lines are smaller."""
+TICK_SECONDS = 0.00025
+"""Between the reads of a flood. A unix socket holds some 45 KiB of ttyd's pieces, no more."""
 
 CLIENT_OPTIONS = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -42,38 +43,16 @@ Meter = Callable[[memoryview], bool]
 OnClose = Callable[[str], object]
 
 
-class Watcher(Protocol):
-    """One registration with the loop; after ``close`` it is not started again."""
-
-    def start(self, callback: Callable[..., Any], /, *args: Any) -> Any:
-        """Call ``callback(*args)`` in the loop at every event."""
-
-    def stop(self) -> Any:
-        """Make no further calls; ``start`` resumes them."""
-
-    def close(self) -> Any:
-        """Free the loop's side of it."""
-
-
-class Loop(Protocol):
-    """What :class:`Splicer` needs of an event loop."""
-
-    def io(self, fd: int, events: int, /) -> Watcher:
-        """Watch ``fd`` for :data:`READ` or :data:`WRITE`."""
-
-    def timer(self, after: float, /) -> Watcher:
-        """Fire once, ``after`` seconds after its start."""
-
-
 class Splicer:
     """All joined pairs of one loop. Only the loop's own thread may use it."""
 
-    __slots__ = ("_pairs", "buffer", "grace_seconds", "loop")
+    __slots__ = ("_pairs", "buffer", "grace_seconds", "loop", "ticker")
 
     def __init__(self, loop: Loop, *, grace_seconds: float = 30.0) -> None:
         self.loop = loop
         self.grace_seconds = grace_seconds
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
+        self.ticker = Ticker(loop, TICK_SECONDS)
         self._pairs: set[Splice] = set()
 
     def __len__(self) -> int:
@@ -150,7 +129,7 @@ class Splice:
             return
         self.closed = True
         if self._timer is not None:
-            _release(self._timer)
+            release(self._timer)
         # No watcher may outlive its descriptor: the number is reused at once.
         self._up.release()
         self._down.release()
@@ -177,7 +156,7 @@ class _Flow:
     """One direction of a pair: ``source`` is its own, the sink is the other flow's source."""
 
     __slots__ = (
-        "_gatherer", "_limit", "_meter", "_pair", "_reader", "_sink", "_sink_side", "_source_side", "_splicer",
+        "_limit", "_meter", "_pair", "_reader", "_sink", "_sink_side", "_source_side", "_splicer",
         "_tail", "_writer", "source",
     )  # fmt: skip
 
@@ -201,7 +180,6 @@ class _Flow:
         self._tail = b""
         self._reader = splicer.loop.io(source.fileno(), READ)
         self._writer = splicer.loop.io(sink.fileno(), WRITE)
-        self._gatherer: Watcher | None = None
 
     def begin(self, initial: bytes) -> bool:
         """Start with bytes that were read before; false when the meter refuses them."""
@@ -213,42 +191,53 @@ class _Flow:
 
     def release(self) -> None:
         """Let go of the loop."""
-        _release(self._reader)
-        _release(self._writer)
-        if self._gatherer is not None:
-            _release(self._gatherer)
+        release(self._reader)
+        release(self._writer)
+        self._splicer.ticker.discard(self._on_tick)
         self._tail = b""
 
     def _on_readable(self) -> None:
+        count = self._pass()
+        if count is not None and self._is_flood(count):
+            self._reader.stop()
+            self._splicer.ticker.add(self._on_tick)
+
+    def _on_tick(self) -> None:
+        count = self._pass()
+        if count is not None and self._is_flood(count):
+            return
+        self._splicer.ticker.discard(self._on_tick)
+        if count is not None:
+            self._reader.start(self._on_readable)
+
+    def _is_flood(self, count: int) -> bool:
+        # A full buffer says that more is there already: no use in waiting for it.
+        return FLOOD_BYTES <= count < self._limit
+
+    def _pass(self) -> int | None:
+        """Pass on what one read gives; None when the source must not be read any more by now."""
         buffer = self._splicer.buffer
         try:
             count = self.source.recv_into(buffer, self._limit)
         except (BlockingIOError, InterruptedError):
-            return
+            return 0
         except OSError:
             self._pair.close(f"{self._source_side}-lost")
-            return
+            return None
         if not count:
             self._end()
-            return
+            return None
         data = buffer[:count]
         sent = self._send(data)
         if sent is None:
-            return
+            return None
         if sent < count:
             self._reader.stop()
             self._wait_for_sink(bytes(data[sent:]))
-        elif GATHER_BYTES <= count < self._limit:
-            self._reader.stop()
-            self._wait_for_more()
         # After the send: a keystroke does not wait for the books.
         if self._meter is not None and not self._meter(data):
             self._pair.close("bad-frame")
-
-    def _wait_for_more(self) -> None:
-        if self._gatherer is None:
-            self._gatherer = self._splicer.loop.timer(GATHER_SECONDS)
-        self._gatherer.start(self._reader.start, self._on_readable)
+        return None if self._tail or self._pair.closed else count
 
     def _wait_for_sink(self, tail: bytes) -> None:
         self._tail = tail
@@ -289,8 +278,3 @@ def _taken(sock: socket.socket) -> _socket.socket:
     taken = _socket.socket(fileno=sock.detach())
     taken.setblocking(False)
     return taken
-
-
-def _release(watcher: Watcher) -> None:
-    watcher.stop()
-    watcher.close()

@@ -49,7 +49,7 @@ class Collector:
         self._platform = platform
         self._policy = Policy.of(platform.settings)
         self._last: tuple[datetime, float] | None = None
-        self.floor = started
+        platform.watch.since = started
         self.failures = 0
 
     def sweep(self, now: datetime, monotonic: float) -> list[Action]:
@@ -69,7 +69,7 @@ class Collector:
         if self._last is not None:
             drift = (now - self._last[0]).total_seconds() - (monotonic - self._last[1])
             if abs(drift) > JUMP_SECONDS:
-                self.floor = now
+                self._platform.watch.since = now
                 LOG.warning("clock.jumped", seconds=round(drift))
         self._last = (now, monotonic)
 
@@ -117,7 +117,7 @@ class Collector:
         if only is None:
             self._platform.sampler.keep_only({fact.container for fact in facts})
         db.session.rollback()
-        return Facts(facts, census, sessions, self.floor)
+        return Facts(facts, census, sessions, self._platform.watch.since)
 
     def _try(self, now: datetime, action: Action) -> bool:
         try:
@@ -154,7 +154,8 @@ class Collector:
         platform = self._platform
         status = platform.engine.inspect(action.name)
         fact = WorkspaceFact(action.name, row.state, False, activity_of(platform, row))
-        again = plan(now, self._policy, Facts((fact,), {status.name: status}, (), self.floor))
+        facts = Facts((fact,), {status.name: status}, (), platform.watch.since)
+        again = plan(now, self._policy, facts)
         if action.do not in {a.do for a in again}:
             return False
         match action.do:

@@ -28,6 +28,8 @@ IMAGE = "chaospine:1.0.0"
 PREFIX = "rb-test-"
 RUN_ROOTS = Path("/run")
 
+pytest_plugins = ["tests.app_fixtures"]
+
 _reports = pytest.StashKey[dict[str, pytest.TestReport]]()
 
 

@@ -108,7 +108,7 @@ def _activity(
             explanation="",
         )
     activity = activity_of(platform, row)
-    verdict = judge(now, Policy.of(platform.settings), activity, activity.started_at)
+    verdict = judge(now, Policy.of(platform.settings), activity, platform.watch.since)
     return schema.Activity(
         open_sessions=open_sessions,
         last_input_at=activity.last_input_at,

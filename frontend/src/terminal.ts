@@ -6,7 +6,7 @@ import { offer } from "./lib/commands";
 import { confirmThat, openDialog } from "./lib/dialog";
 import { boot, byId, h, isMac } from "./lib/dom";
 import { listen } from "./lib/events";
-import { popMenu } from "./lib/menu";
+import { openMenu as showMenu, popMenu } from "./lib/menu";
 import { togglePalette } from "./lib/palette";
 import { onThemeChange } from "./lib/theme-choice";
 import { toast } from "./lib/toast";
@@ -37,6 +37,7 @@ const overlay = new Overlay(screens);
 const lifecycle = new Lifecycle(start.workspace, {
   live: () => [...panes.values()].filter((pane) => pane.shown && !pane.ended),
   ended: (pane) => shellEnded(pane),
+  focus: () => current()?.terminal.focus(),
 }, banner(byId("banner")), overlay);
 
 const hooks: PaneHooks = {
@@ -184,7 +185,7 @@ function openMenu(): void {
     { label: "Smaller text", icon: "a-arrow-down", run: () => resizeText(-1) },
     { label: "Larger text", icon: "a-arrow-up", run: () => resizeText(1) },
     { label: "Screen reader mode", icon: "accessibility", checked: screenReader(), run: toggleReader },
-    { label: "Theme …", icon: "sun-moon", run: () => byId("theme-menu").showPopover() },
+    { label: "Theme …", icon: "sun-moon", run: () => showMenu(byId("theme-menu"), byId("more")) },
     { label: "Full screen", icon: "maximize", run: toggleFullscreen },
     null,
     running ? { label: "Restart the workspace …", icon: "rotate-cw", run: () => void restart() } : { label: "Start the workspace", icon: "play", run: () => void lifecycle.start() },

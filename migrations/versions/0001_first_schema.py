@@ -226,6 +226,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_active_sessions")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("active_sessions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_active_sessions_server"), ["server"], unique=False)

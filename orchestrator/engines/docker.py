@@ -1,9 +1,9 @@
 """The engine for one Docker daemon."""
 
 import math
-import re
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +13,7 @@ import docker.errors
 from docker import APIClient
 
 from orchestrator.engines import Feature, Phase, Process, Result, Status, Usage, cgroups
+from orchestrator.engines.docker_client import LazyClient
 from orchestrator.engines.docker_dial import Dialer
 from orchestrator.engines.docker_errors import translating
 from orchestrator.engines.docker_exec import Commands
@@ -22,24 +23,19 @@ from orchestrator.engines.docker_spec import (
     create_body,
     status_of,
     status_of_row,
+    text_of_log,
     usage_of_stats,
 )
-from orchestrator.engines.docker_stream import dial_engine
 from orchestrator.engines.egress import Egress
 from orchestrator.engines.run_dirs import RunDirs
 from orchestrator.errors import EngineError, EngineUnreachable, StartFailed, WorkspaceStopped
 from orchestrator.spec import Spec
 from orchestrator.stream import Stream
 
-_REQUEST_SECONDS = 60
-_POOL = 64  # connections kept open to the daemon
+_LANES = 64  # names that share a lane wait for each other's start: rare and short
 _RUN_SECONDS = 60.0
 _RECHECK_SECONDS = 30.0
 _EVENTS = ["start", "die", "destroy", "pause", "unpause", "oom"]
-# Colours and cursor movements (ECMA-48 control sequences), titles, and what else is not text.
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)
 
 
 class DockerEngine:
@@ -60,19 +56,18 @@ class DockerEngine:
         egress_allow: Sequence[str] = (),
         enforce_egress: bool = True,
     ) -> None:
-        self._url = url
+        self._client = LazyClient(url)
         self._instance = instance
         self._run_dirs = RunDirs(run_root)
         bridge = bridge_name(instance)
         self._egress = Egress(instance, bridge, egress_allow) if enforce_egress else None
         features = {Feature.PAUSE, Feature.UNIX_SOCKETS}
         self.features = frozenset(features | ({Feature.EGRESS_RULES} if enforce_egress else set()))
-        self._lock = threading.Lock()
-        self._client_made: APIClient | None = None
+        self._lanes = [threading.Lock() for _ in range(_LANES)]
         self._prepared_at = -math.inf
         self._counters: dict[str, cgroups.Place] = {}
         self._dialer = Dialer(self._run_dirs, self._find, self.logs)
-        self._commands = Commands(url, self._client)
+        self._commands = Commands(self._client)
 
     def prepare(self) -> None:
         """Make the network and install the egress rules, unless both are in place.
@@ -87,10 +82,7 @@ class DockerEngine:
 
     def close(self) -> None:
         """Close the connections to the daemon; the engine opens others when used again."""
-        with self._lock:
-            client, self._client_made = self._client_made, None
-        if client:
-            client.close()
+        self._client.close()
 
     def run(self, spec: Spec) -> Status:
         if spec.network and time.monotonic() - self._prepared_at > _RECHECK_SECONDS:
@@ -100,7 +92,8 @@ class DockerEngine:
         with translating(image=spec.image):
             while time.monotonic() < deadline:
                 try:
-                    status = self._run_once(spec)
+                    with self._lane(spec.name):
+                        status = self._run_once(spec)
                 except (docker.errors.NotFound, docker.errors.APIError) as error:
                     if not _is_race(error):
                         raise
@@ -189,8 +182,9 @@ class DockerEngine:
                     raise
                 _until_gone(client, ident)
 
-        self._change(name, remove)
-        self._run_dirs.remove(name)
+        with self._lane(name):
+            self._change(name, remove)
+            self._run_dirs.remove(name)
 
     def inspect(self, name: str) -> Status:
         with translating():
@@ -266,23 +260,12 @@ class DockerEngine:
                 raw = self._client().logs(name, stdout=True, stderr=True, tail=lines)
             except docker.errors.NotFound:
                 return ""
-        return _CONTROL.sub("", raw.decode(errors="replace").replace("\r\n", "\n"))
+        return text_of_log(raw)
 
     def images(self) -> frozenset[str]:
         with translating():
             found = self._client().images()
         return frozenset(tag for image in found for tag in image["RepoTags"] or ())
-
-    def _client(self) -> APIClient:
-        with self._lock:
-            if self._client_made is None:
-                # docker-py leaks its socket where nobody answers, so knock first.
-                dial_engine(self._url, timeout=_REQUEST_SECONDS).close()
-                with translating():
-                    self._client_made = APIClient(
-                        self._url, version="auto", timeout=_REQUEST_SECONDS, max_pool_size=_POOL
-                    )
-            return self._client_made
 
     def _find(self, name: str) -> dict[str, Any] | None:
         """Inspect the container if it is there and this instance's."""
@@ -316,6 +299,14 @@ class DockerEngine:
                 with suppress(docker.errors.NotFound):
                     act(self._client(), info["Id"])
         self._forget(name)  # whoever looked meanwhile saw the old state
+
+    def _lane(self, name: str) -> threading.Lock:
+        """Return the lock under which ``name`` is made and removed.
+
+        The engine alone would do for containers, but a run directory may not vanish between its
+        making and the start of the container that mounts it.
+        """
+        return self._lanes[zlib.crc32(name.encode()) % _LANES]
 
     def _forget(self, name: str) -> None:
         self._dialer.forget(name)

@@ -10,14 +10,14 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import docker.errors
-from docker import APIClient
 
 from orchestrator.engines import Result
+from orchestrator.engines.docker_client import LazyClient
 from orchestrator.engines.docker_errors import translating
 from orchestrator.engines.docker_stream import ExecProcess, dial_engine, start_exec, wrapped
 from orchestrator.errors import EngineError, RootBloodError, WorkspaceStopped
@@ -29,10 +29,9 @@ _log = logging.getLogger(__name__)
 
 
 class Commands:
-    """Starts commands in containers of the daemon at ``url``."""
+    """Starts commands in containers of one daemon."""
 
-    def __init__(self, url: str, client: Callable[[], APIClient]) -> None:
-        self._url = url
+    def __init__(self, client: LazyClient) -> None:
         self._client = client
 
     def spawn(self, container_id: str, argv: Sequence[str]) -> ExecProcess:
@@ -41,7 +40,7 @@ class Commands:
         with translating(), _stopped():
             created = client.exec_create(container_id, wrapped(argv), stdin=True)
         exec_id = str(created["Id"])
-        connection = dial_engine(self._url, timeout=_START_SECONDS)
+        connection = dial_engine(self._client.url, timeout=_START_SECONDS)
         try:
             held = start_exec(connection, client.api_version, exec_id)
             process = ExecProcess(

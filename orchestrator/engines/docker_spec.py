@@ -27,6 +27,10 @@ _SHM_BYTES = 64 * 2**20
 _OPEN_FILES = 16_384  # many, yet below the hard limit of any engine: above it nothing starts
 # Above the server's and the engine's own 0 and -500: under host-wide pressure a workspace goes.
 _OOM_SCORE_ADJ = 500
+# Colours and cursor movements (ECMA-48 control sequences), titles, and what else is not text.
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 # How a container ends that was asked to: 0, or 128 + SIGINT, SIGKILL, SIGTERM.
 _ASKED_TO_END = frozenset({0, 130, 137, 143})
 
@@ -176,6 +180,11 @@ def status_of_row(row: Mapping[str, Any]) -> Status:
             exit_code = int(found[1]) if found else None
             phase, reason = _ended(exit_code or 0)
     return Status(name=name, phase=phase, reason=reason, digest=digest, exit_code=exit_code)
+
+
+def text_of_log(raw: bytes) -> str:
+    """Return what a container wrote as plain text: nothing in it can move a cursor."""
+    return _CONTROL.sub("", raw.decode(errors="replace").replace("\r\n", "\n"))
 
 
 def _time(text: str) -> datetime | None:

@@ -1,10 +1,10 @@
 """An engine without containers, for tests and for trying the server where there is no Docker.
 
-It keeps the whole contract of :class:`orchestrator.engines.Engine`, with a shell that knows six
-words. Ports are served by threads of this process.
+It keeps the whole contract of :class:`orchestrator.engines.Engine`. Ports are served by threads of
+this process.
 """
 
-import shlex
+import queue
 import socket
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from orchestrator.engines import Feature, Phase, Process, Result, Status, Usage
+from orchestrator.engines.memory_shell import MemoryProcess, interpret
 from orchestrator.errors import (
     DialFailed,
     EngineError,
@@ -50,7 +51,7 @@ class MemoryEngine:
     """Runs nothing, convincingly.
 
     ``images`` are the known ones, None for all. ``serve`` maps ports to handlers; the ports of
-    :attr:`Spec.sockets` echo unless they are in it. Set ``reachable`` to False to lose the engine.
+    :attr:`Spec.sockets` echo unless they are in it.
     """
 
     features = frozenset({Feature.PAUSE, Feature.UNIX_SOCKETS})
@@ -58,11 +59,31 @@ class MemoryEngine:
     def __init__(
         self, *, images: Collection[str] | None = None, serve: Mapping[int, Handler] | None = None
     ) -> None:
-        self.reachable = True
+        self._reachable = True
         self._images = images
         self._serve = dict(serve or {})
         self._containers: dict[str, _Container] = {}
+        self._watchers: list[queue.SimpleQueue[Status | None]] = []
         self._lock = threading.RLock()
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the engine answers; every call raises EngineUnreachable while it does not."""
+        return self._reachable
+
+    @reachable.setter
+    def reachable(self, value: bool) -> None:
+        with self._lock:
+            self._reachable = value
+            for watcher in [] if value else self._watchers:
+                watcher.put(None)
+
+    def prepare(self) -> None:
+        self._get("")
+
+    def images(self) -> frozenset[str]:
+        self._get("")
+        return frozenset(self._images or ())
 
     def run(self, spec: Spec) -> Status:
         with self._lock:
@@ -76,6 +97,7 @@ class MemoryEngine:
                 found = self._containers[spec.name] = _Container(spec)
             if found.phase is Phase.PAUSED:
                 found.phase = Phase.RUNNING
+                self._tell(spec.name)
             elif found.phase is not Phase.RUNNING:
                 self._start(found)
             return self.inspect(spec.name)
@@ -84,13 +106,15 @@ class MemoryEngine:
         container.started_at = datetime.now(UTC)
         container.exit_code = None
         spec = container.spec
-        code, out, errors = _interpret([*spec.entrypoint, *spec.command] or ["sleep"], b"")
+        code, out, errors = interpret([*spec.entrypoint, *spec.command] or ["sleep"], b"")
         container.log = (out + errors).decode()
         if code is None:
             container.phase = Phase.RUNNING
+            self._tell(spec.name)
             return
         container.phase = Phase.FAILED if code else Phase.STOPPED
         container.exit_code = code
+        self._tell(spec.name)
         raise StartFailed(f"{spec.name} ended at once: exit code {code}", log=container.log)
 
     def stop(self, name: str, *, grace: float = 10.0) -> None:
@@ -103,17 +127,20 @@ class MemoryEngine:
             for connection in container.connections:
                 _hang_up(connection)
             container.connections.clear()
+            self._tell(name)
 
     def pause(self, name: str) -> None:
         with self._lock:
             container = self._get(name)
             if container and container.phase is Phase.RUNNING:
                 container.phase = Phase.PAUSED
+                self._tell(name)
 
     def remove(self, name: str) -> None:
         with self._lock:
             self.stop(name)
-            self._containers.pop(name, None)
+            if self._containers.pop(name, None):
+                self._tell(name)
 
     def inspect(self, name: str) -> Status:
         with self._lock:
@@ -135,25 +162,46 @@ class MemoryEngine:
             self._get("")
             return iter([self.inspect(name) for name in self._containers])
 
+    def watch(self) -> Iterator[Status]:
+        changes: queue.SimpleQueue[Status | None] = queue.SimpleQueue()
+        with self._lock:
+            self._get("")
+            self._watchers.append(changes)
+        return self._follow(changes)
+
+    def _follow(self, changes: "queue.SimpleQueue[Status | None]") -> Iterator[Status]:
+        try:
+            while status := changes.get():
+                yield status
+        finally:
+            with self._lock:
+                self._watchers.remove(changes)
+        raise EngineUnreachable
+
+    def _tell(self, name: str) -> None:
+        for watcher in self._watchers:
+            watcher.put(self.inspect(name))
+
     def fail(self, name: str, exit_code: int = 1) -> None:
         """Let the container end by itself, as a crash would."""
         with self._lock:
             self.stop(name)
             container = self._containers[name]
             container.phase, container.exit_code = Phase.FAILED, exit_code
+            self._tell(name)
 
     def exec(
         self, name: str, argv: Sequence[str], *, stdin: bytes = b"", timeout: float = 30.0
     ) -> Result:
         self._running(name)
-        code, out, errors = _interpret(argv, stdin)
+        code, out, errors = interpret(argv, stdin)
         if code is None:
             raise EngineError(f"The command did not end within {timeout:g} seconds")
         return Result(code, out, errors)
 
     def spawn(self, name: str, argv: Sequence[str]) -> Process:
         self._running(name)
-        return _MemoryProcess(argv)
+        return MemoryProcess(argv)
 
     def dial(self, name: str, port: int, *, timeout: float = 5.0) -> Stream:
         with self._lock:
@@ -208,87 +256,6 @@ class MemoryEngine:
             return container
 
 
-class _MemoryProcess:
-    """``cat`` echoes its input while it runs; everything else has run by the time of the start."""
-
-    def __init__(self, argv: Sequence[str]) -> None:
-        self._changed = threading.Condition()
-        self._cat = list(argv) == ["cat"]
-        self._code, out, _ = (None, b"", b"") if self._cat else _interpret(argv, b"")
-        self._out = bytearray(out)
-        self._closed = False
-
-    def read(self, nbytes: int, /) -> bytes:
-        with self._changed:
-            self._changed.wait_for(lambda: self._out or self._closed or self._code is not None)
-            chunk = bytes(self._out[:nbytes])
-            del self._out[:nbytes]
-            return chunk
-
-    def write(self, data: bytes, /) -> None:
-        with self._changed:
-            if self._closed:
-                raise BrokenPipeError("the command has ended")
-            if self._cat:
-                self._out += data
-            self._changed.notify_all()
-
-    def end_input(self) -> None:
-        with self._changed:
-            if self._cat:
-                self._code = 0
-            self._changed.notify_all()
-
-    def wait(self) -> int:
-        while self.read(65536):
-            pass
-        return 137 if self._code is None else self._code  # 128 + SIGKILL
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-
 def _hang_up(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)  # its thread wakes and closes it
-
-
-def _interpret(argv: Sequence[str], stdin: bytes) -> tuple[int | None, bytes, bytes]:
-    """Return exit code, output and errors of a command; no exit code means it runs for ever."""
-    if argv[0] == "exec":
-        argv = argv[1:]
-    match list(argv):
-        case ["true"]:
-            return 0, b"", b""
-        case ["false"]:
-            return 1, b"", b""
-        case ["cat"]:
-            return 0, stdin, b""
-        case ["echo", *words]:
-            return 0, " ".join(words).encode() + b"\n", b""
-        case ["exit", number]:
-            return int(number), b"", b""
-        case ["sleep" | "/bin/sleep", *_]:
-            return None, b"", b""
-        case ["sh", "-c", script]:
-            return _script(script, stdin)
-    return 127, b"", f"{argv[0]}: not found\n".encode()
-
-
-def _script(script: str, stdin: bytes) -> tuple[int | None, bytes, bytes]:
-    code: int | None = 0
-    out = errors = b""
-    for line in script.split(";"):
-        words = shlex.split(line)
-        to_errors = ">&2" in words
-        words = [word for word in words if word != ">&2"]
-        if not words:
-            continue
-        code, more, complaint = _interpret(words, stdin)
-        out, errors = (out, errors + more) if to_errors else (out + more, errors)
-        errors += complaint
-        if code is None or words[0] in ("exit", "exec"):
-            break
-    return code, out, errors

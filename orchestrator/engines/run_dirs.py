@@ -49,19 +49,11 @@ class RunDirs:
         path = self.path(name)
         try:
             self._root.mkdir(mode=0o711, parents=True, exist_ok=True)
-            path.mkdir(mode=0o700, exist_ok=True)
-            if self._privileged:
-                with self._alone():
+            with self._alone():
+                path.mkdir(mode=0o700, exist_ok=True)
+                if self._privileged:
                     _mount_tmpfs(path, owner)
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                found = os.fstat(descriptor)
-                if (found.st_uid, found.st_gid) != owner:
-                    os.fchown(descriptor, *owner)
-                if stat.S_IMODE(found.st_mode) != 0o700:
-                    os.fchmod(descriptor, 0o700)
-            finally:
-                os.close(descriptor)
+                _own(path, owner)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise NoSpace() from error
@@ -73,7 +65,7 @@ class RunDirs:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep two starters, in whatever process, from mounting one over the other's."""
+        """Keep starters, in whatever process, from mounting one over the other's directory."""
         descriptor = os.open(self._root / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -84,14 +76,16 @@ class RunDirs:
     def remove(self, name: str) -> None:
         """Unmount and delete the directory; absent is success."""
         path = self.path(name)
-        while _is_mounted(path):
-            # Lazily: a container in the middle of its removal may still hold it.
-            if _umount(path) not in (0, errno.EINVAL):
-                break
+        if not path.exists():
+            return
         try:
-            for entry in os.scandir(path):  # only where there was no tmpfs
-                os.unlink(entry.path)
-            path.rmdir()
+            with self._alone():
+                while _is_mounted(path):
+                    # Lazily: a container in the middle of its removal may still hold it.
+                    _umount(path)
+                for entry in os.scandir(path):  # only where there was no tmpfs
+                    os.unlink(entry.path)
+                path.rmdir()
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -146,10 +140,22 @@ def _mount_tmpfs(path: Path, owner: tuple[int, int]) -> None:
         raise OSError(number, os.strerror(number), str(path))
 
 
-def _umount(path: Path) -> int:
-    if _LIBC.umount2(os.fsencode(path), _MNT_DETACH | _UMOUNT_NOFOLLOW) == 0:
-        return 0
-    return ctypes.get_errno()
+def _umount(path: Path) -> None:
+    if _LIBC.umount2(os.fsencode(path), _MNT_DETACH | _UMOUNT_NOFOLLOW) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))
+
+
+def _own(path: Path, owner: tuple[int, int]) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        found = os.fstat(descriptor)
+        if (found.st_uid, found.st_gid) != owner:
+            os.fchown(descriptor, *owner)
+        if stat.S_IMODE(found.st_mode) != 0o700:
+            os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
 
 
 def _is_mounted(path: Path) -> bool:

@@ -3,20 +3,17 @@
 import io
 import os
 import tarfile
-import threading
 from pathlib import Path
 from typing import Any
 
 import docker.errors
-from docker import APIClient
 
+from orchestrator.engines.docker_client import LazyClient
 from orchestrator.engines.docker_errors import translating
 from orchestrator.engines.docker_spec import INSTANCE_LABEL
-from orchestrator.engines.docker_stream import dial_engine
 from orchestrator.errors import Busy, EngineError
 from orchestrator.spec import Mount
 
-_REQUEST_SECONDS = 60
 _HOME_MODE = 0o700
 _HELPER_TARGET = "home"
 
@@ -37,12 +34,10 @@ class PlainStorage:
         instance: str = "rootblood",
         reach_volumes: bool = True,
     ) -> None:
-        self._url = url
+        self._client = LazyClient(url)
         self._instance = instance
         self._helper_image = helper_image
         self._reach_volumes = reach_volumes and os.geteuid() == 0
-        self._lock = threading.Lock()
-        self._client_made: APIClient | None = None
         self._owned: dict[str, tuple[int, int]] = {}
 
     def unlock(self, home: str, *, owner: tuple[int, int], target: str) -> Mount:
@@ -80,10 +75,7 @@ class PlainStorage:
 
     def close(self) -> None:
         """Close the connections to the daemon; the storage opens others when used again."""
-        with self._lock:
-            client, self._client_made = self._client_made, None
-        if client:
-            client.close()
+        self._client.close()
 
     def _ours(self, home: str) -> dict[str, Any] | None:
         """Inspect the volume; None when there is none. Raises: EngineError when it is not ours."""
@@ -126,13 +118,6 @@ class PlainStorage:
             client.put_archive(made["Id"], "/", _directory_entry(_HELPER_TARGET, owner))
         finally:
             client.remove_container(made["Id"], force=True)
-
-    def _client(self) -> APIClient:
-        with self._lock:
-            if self._client_made is None:
-                dial_engine(self._url, timeout=_REQUEST_SECONDS).close()  # as DockerEngine does
-                self._client_made = APIClient(self._url, version="auto", timeout=_REQUEST_SECONDS)
-            return self._client_made
 
 
 def _own(root: Path, owner: tuple[int, int]) -> bool:

@@ -125,8 +125,8 @@ class Person(Caller):
         self.ok("POST", "/api/v1/users", new)
         secret = self.ok("POST", "/api/v1/tokens", new | {"name": "test"})["token"]
         self.header["Authorization"] = f"Bearer {secret}"
-        query = f"SELECT userhash FROM users WHERE username = '{self.username}'"
-        self.userhash: str = server.rows(query)[0][0]
+        query = f"SELECT id, userhash FROM users WHERE username = '{self.username}'"
+        ((self._id, self.userhash),) = server.rows(query)
 
     def visit(self) -> Visit:
         """Sign in with a browser."""
@@ -147,6 +147,11 @@ class Person(Caller):
 
     def state(self, name: str = "main") -> str:
         return str(self.workspace(name)["state"])
+
+    def rows(self) -> list[int]:
+        """Return the ids of the rows of the person's live connections."""
+        query = f"SELECT id FROM active_sessions WHERE user_id = {self._id}"
+        return [row for row, in self.server.rows(query)]
 
     def container(self, name: str = "main") -> str:
         return f"rb-{self.userhash}-{name}"

@@ -72,9 +72,10 @@ class Server:
     def start(self) -> "Server":
         """Start it and wait until it answers."""
         with self.log.open("ab") as log:
+            # setpriv: a killed test run must not leave its server behind.
             self._process = subprocess.Popen(
-                [sys.executable, "app.py"], cwd=PROJECT, env=self.environment(),
-                stdout=log, stderr=log,
+                ["setpriv", "--pdeathsig", "KILL", sys.executable, "app.py"],
+                cwd=PROJECT, env=self.environment(), stdout=log, stderr=log,
             )  # fmt: skip
         until(self._answers, "the server answers")
         return self

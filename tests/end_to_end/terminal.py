@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -112,6 +113,8 @@ class Terminal:
     def close(self) -> None:
         """Close the tab."""
         self._reading.set()
-        with suppress(OSError, websocket.WebSocketException):
-            self._socket.shutdown()
+        if self._socket.sock is not None:
+            with suppress(OSError):
+                self._socket.sock.shutdown(socket.SHUT_RDWR)  # wakes the reader, as close does not
         self._reader.join(DEADLINE_SECONDS)
+        self._socket.shutdown()

@@ -13,11 +13,11 @@ from tests.end_to_end.waiting import AT_ONCE_SECONDS, until
 pytestmark = pytest.mark.engine
 
 
-def assert_hung_up(server: Server, terminal: Terminal) -> None:
+def assert_hung_up(person: Person, terminal: Terminal) -> None:
     """The terminal ends, and so does all that the server held for it."""
     until(terminal.closed.is_set, "the terminal is closed", seconds=AT_ONCE_SECONDS)
-    until(lambda: not server.holds(terminal.local_port), "the server lets the connection go")
-    until(lambda: not server.rows("SELECT id FROM active_sessions"), "no row is left")
+    until(lambda: not person.server.holds(terminal.local_port), "the server lets go")
+    until(lambda: not person.rows(), "no row is left")
 
 
 @pytest.fixture
@@ -48,10 +48,6 @@ def suspend(visit: Visit, person: Person, boss: Visit) -> None:
     boss.submit(f"/admin/users/{person.username}/suspend")
 
 
-def delete_account(visit: Visit, person: Person, boss: Visit) -> None:
-    boss.submit(f"/admin/users/{person.username}/delete")
-
-
 def end_other_logins(visit: Visit, person: Person, boss: Visit) -> None:
     person.visit().submit("/account/logins/delete")
 
@@ -65,7 +61,7 @@ def delete(visit: Visit, person: Person, boss: Visit) -> None:
 
 
 @pytest.mark.parametrize(
-    "end", [log_out, change_password, suspend, delete_account, end_other_logins, stop, delete]
+    "end", [log_out, change_password, suspend, end_other_logins, stop, delete]
 )
 def test_terminal_closes_at_once_on(
     end: Callable[[Visit, Person, Visit], None], server: Server, visit: Visit, person: Person
@@ -73,7 +69,7 @@ def test_terminal_closes_at_once_on(
     terminal = opened(visit)
     assert server.holds(terminal.local_port)
     end(visit, person, Visit(server, "boss"))
-    assert_hung_up(server, terminal)
+    assert_hung_up(person, terminal)
 
 
 def test_revoked_token_closes_its_terminals_alone(

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.splice import BUFFER_BYTES, CLIENT_OPTIONS, Splice, Splicer
 from tests.wire import (
+    DEADLINE_SECONDS,
     LoopThread,
     receive,
     receive_all,
@@ -136,6 +137,43 @@ def test_bulk_arrives_unchanged_in_both_directions_at_once(pair: Pair) -> None:
     for one in work:
         one.join()
     assert received == {1: expected(1), 2: expected(2)}
+
+
+def test_a_flood_of_small_pieces_is_passed_on_in_few(pair: Pair) -> None:
+    pieces = 2000
+
+    def flood() -> None:
+        for _ in range(pieces):
+            pair.browser.sendall(b"p" * 4096)
+        pair.browser.sendall(b"the end")
+
+    writer = threading.Thread(target=flood)
+    writer.start()
+    received = receive(pair.shell, pieces * 4096 + 7)
+    writer.join()
+    assert received.endswith(b"ppp" + b"the end")
+    assert len(pair.metered) < pieces
+    pair.browser.sendall(b"x")
+    assert receive(pair.shell, 1) == b"x"
+
+
+def test_close_in_the_middle_of_a_flood(pair: Pair) -> None:
+    ended = threading.Event()
+
+    def flood() -> None:
+        try:
+            while True:
+                pair.shell.sendall(b"p" * 4096)
+        except OSError:
+            ended.set()
+
+    writer = threading.Thread(target=flood)
+    writer.start()
+    receive(pair.browser, 1 << 20)
+    pair.thread.call(pair.splice.close)
+    assert ended.wait(DEADLINE_SECONDS)
+    writer.join()
+    assert pair.reasons == ["closed"]
 
 
 def fill(sock: socket.socket) -> int:

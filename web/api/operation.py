@@ -60,7 +60,7 @@ def operation(
     route = path[1:] if path.startswith("//") else PREFIX + path
 
     def register(view: View) -> View:
-        first, _, rest = (view.__doc__ or "").strip().partition("\n")
+        first, _, rest = (view.__doc__ or "").strip().replace("``", "`").partition("\n")
         OPERATIONS.append(
             Operation(
                 method,

@@ -10,6 +10,17 @@ import { samplesOf } from "./samples";
 const WORDS: Record<Workspace["state"], string> = { running: "Running", stopped: "Stopped", starting: "Starting", stopping: "Stopping", failed: "Failed", deleting: "Deleting" };
 const SOON_SECONDS = 300;
 
+/** The server's explanation ("stops in 12 min: no input for 18 min") with its time counting down. */
+function countdown(explanation: string, left: number | null): string {
+  const live = left === null ? explanation : explanation.replace(/^(stops in|kept for) [^:]+/, (_all, verb: string) => `${verb} ${duration(left)}`);
+  return live.charAt(0).toUpperCase() + live.slice(1);
+}
+
+/** Why it stopped, without the word that the card says already. */
+function whyStopped(reason: string): string {
+  return reason.replace(/^stopped(:| as)?\s+/i, "").replace(/\.$/, "");
+}
+
 export class Card {
   readonly element: HTMLElement;
   private workspace: Workspace;
@@ -52,13 +63,11 @@ export class Card {
     else if (state === "stopped") setText(this.clock, stopped_at ? `Stopped ${ago(stopped_at)}` : "Never started");
     else if (state === "running") {
       const left = activity.stops_at ? secondsUntil(activity.stops_at) : null;
-      const why = activity.explanation.split(/:\s(.*)/s)[1] ?? "";
-      const snoozed = activity.snoozed_until && secondsUntil(activity.snoozed_until) > 0;
-      setText(this.clock, left === null ? activity.explanation : `${snoozed ? "Snoozed, stops" : "Stops"} in ${duration(left)}${why ? `: ${why}` : ""}`);
+      setText(this.clock, countdown(activity.explanation, left));
       this.clock.title = activity.explanation;
       this.idle.classList.toggle("soon", left !== null && left < SOON_SECONDS);
       const snooze = this.idle.querySelector("button");
-      if (snooze) snooze.hidden = left === null || left > 3600;
+      if (snooze) snooze.hidden = !activity.explanation.startsWith("stops in");
     }
   }
 
@@ -96,7 +105,7 @@ export class Card {
 
   private stopped(): void {
     const reason = this.workspace.reason;
-    this.middle.replaceChildren(h("p", { class: "quiet-text" }, this.clock, reason ? h("span", {}, h("br"), reason.replace(/\.$/, "")) : null, h("br"), "Files are kept"));
+    this.middle.replaceChildren(h("p", { class: "quiet-text" }, this.clock, reason ? h("span", {}, h("br"), whyStopped(reason)) : null, h("br"), "Files are kept"));
     this.clock.title = this.workspace.stopped_at ? instant(this.workspace.stopped_at) : "";
     this.foot.replaceChildren(button("Start", "play", "", () => void this.actions.start(this.workspace)), this.more());
   }

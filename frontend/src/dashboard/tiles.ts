@@ -20,10 +20,11 @@ export function tiles(): Tiles {
     update(workspaces, user) {
       const on = workspaces.filter((workspace) => workspace.state === "running");
       const sum = (pick: (workspace: Workspace) => number): number => on.reduce((total, workspace) => total + pick(workspace), 0);
+      const cores = Number(sum((workspace) => workspace.limits.cpus).toFixed(2));
       setText(running.value, String(on.length));
       setText(running.rest, ` of ${workspaces.length}`);
       setText(cpu.value, percent(sum((workspace) => workspace.usage?.cpu_percent ?? 0)));
-      setText(cpu.rest, ` of ${percent(sum((workspace) => workspace.limits.cpus) * 100)}`);
+      setText(cpu.rest, ` / ${cores} ${cores === 1 ? "core" : "cores"}`);
       cpu.rest.hidden = on.length === 0;
       setText(memory.value, bytes(sum((workspace) => workspace.usage?.memory_bytes ?? 0)));
       setText(memory.rest, on.length ? ` / ${bytes(sum((workspace) => workspace.limits.memory_bytes))}` : ` / ${bytes(user.allowance.memory_bytes)} allowed`);

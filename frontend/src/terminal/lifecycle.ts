@@ -18,6 +18,13 @@ export interface Panes {
   live: () => Pane[];
   /** A session's shell has ended. */
   ended: (pane: Pane) => void;
+  /** Give the keyboard back to the terminal in front. */
+  focus: () => void;
+}
+
+function stoppedBecause(reason: string): string {
+  if (!reason) return "This workspace is stopped";
+  return /^stopped/i.test(reason) ? reason.replace(/\.$/, "") : `Stopped: ${reason.replace(/\.$/, "")}`;
 }
 
 export class Lifecycle {
@@ -28,6 +35,8 @@ export class Lifecycle {
   private warning: Toast | null = null;
   private startedAt = 0;
   private gone = false;
+  /** Whether the last failure looked like a proxy's doing. */
+  private blocked = false;
 
   constructor(public workspace: Workspace, private readonly panes: Panes, private readonly banner: Banner, private readonly overlay: Overlay) {
     this.retry = new Retry(() => this.reconnect(), (seconds) => this.sayWaiting(seconds));
@@ -76,8 +85,6 @@ export class Lifecycle {
     }
   }
 
-  private blocked = false;
-
   /** Take what the server says of the workspace. */
   update(workspace: Workspace): void {
     const was = this.workspace;
@@ -94,7 +101,7 @@ export class Lifecycle {
     else if (workspace.state === "stopping") this.overlay.show({ icon: "square", title: "Stopping", text: "What runs gets a moment to save its work.", busy: true });
     else if (workspace.state === "failed") this.showFailed(workspace.reason, "", workspace.log);
     else if (workspace.state === "deleting") this.sayGone();
-    else this.overlay.show({ icon: "square", title: workspace.reason ? `Stopped: ${workspace.reason.replace(/^stopped:\s*/i, "").replace(/\.$/, "")}` : "This workspace is stopped", text: "Your files are kept. Programs that ran in it have ended.", action: { label: "Start", icon: "play", run: () => void this.start() } });
+    else this.overlay.show({ icon: "square", title: stoppedBecause(workspace.reason), text: "Your files are kept. Programs that ran in it have ended.", action: { label: "Start", icon: "play", run: () => void this.start() } });
     announce(`Workspace ${workspace.state}`);
   }
 
@@ -132,6 +139,7 @@ export class Lifecycle {
     this.overlay.hide();
     announce("Workspace running");
     this.reconnect();
+    this.panes.focus();
   }
 
   private reconnect(): void {

@@ -24,9 +24,25 @@ export interface PaneHooks {
   typed: (text: string) => string;
 }
 
-/** Whether WebGL would be drawn by the processor: then the DOM renderer is the faster one. */
+const SOFTWARE = /swiftshader|llvmpipe|software|basic render/i;
+
+/** Whether WebGL is drawn by a graphics chip: where the processor does it, the DOM renderer is the faster one. */
 function webglIsFast(): boolean {
-  return document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: true }) !== null;
+  const context = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: true });
+  if (!context) return false;
+  const info = context.getExtension("WEBGL_debug_renderer_info");
+  const renderer = String(context.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : context.RENDERER));
+  context.getExtension("WEBGL_lose_context")?.loseContext();
+  return !SOFTWARE.test(renderer);
+}
+
+/** Whether the content security policy lets WebAssembly in ('wasm-unsafe-eval'), which decodes pictures. */
+function mayCompile(): boolean {
+  try {
+    return new WebAssembly.Module(new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0])) instanceof WebAssembly.Module;
+  } catch {
+    return false;
+  }
 }
 
 export class Pane {
@@ -165,11 +181,8 @@ export class Pane {
     } catch {
       this.webgl = null;
     }
-    try {
-      const { ImageAddon } = await import("@xterm/addon-image");
-      this.terminal.loadAddon(new ImageAddon({ storageLimit: 32 }));
-    } catch {
-      // Pictures need WebAssembly, which a content security policy may forbid; text does not.
-    }
+    if (!mayCompile()) return;
+    const { ImageAddon } = await import("@xterm/addon-image");
+    this.terminal.loadAddon(new ImageAddon({ storageLimit: 32 }));
   }
 }

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -24,13 +24,15 @@ _LISTENER = textwrap.dedent(
         while True:
             data, sender = one.recvfrom(2000)
             one.sendto(b"hello", sender)
-    for port in (8099, 53):
+    for target in sys.argv[1:]:
+        host, port = target.split(":")
+        address = host, int(port)
         datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        datagrams.bind((sys.argv[1], port))
+        datagrams.bind(address)
         threading.Thread(target=answer_datagrams, args=(datagrams,), daemon=True).start()
         stream = socket.socket()
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        stream.bind((sys.argv[1], port))
+        stream.bind(address)
         stream.listen(50)
         def serve(one=stream):
             while True:
@@ -85,10 +87,13 @@ def _run(*command: str) -> str:
 
 
 @contextmanager
-def listening(*prefix: str, address: str = "0.0.0.0") -> Iterator[None]:
-    """Listen on both ports of ``address``, behind a command such as ``ip netns exec``."""
+def listening(targets: Sequence[str], *prefix: str) -> Iterator[None]:
+    """Answer on every ``host:port``, behind a command such as ``ip netns exec``.
+
+    Each address is bound by itself: a datagram's answer must come from where it was sent to.
+    """
     process = subprocess.Popen(
-        [*prefix, sys.executable, "-c", _LISTENER, address],
+        [*prefix, sys.executable, "-c", _LISTENER, *targets],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -131,7 +136,8 @@ def lab() -> Iterator[Lab]:
         _run(*inside, "route", "add", "default", "via", here)
         for address in addresses.all()[2:]:
             _run("ip", "route", "add", f"{address}/32", "via", there, "dev", name)
-        with listening("ip", "netns", "exec", name):
+        ports = [f"{address}:{port}" for address in addresses.all() for port in (PORT, DNS_PORT)]
+        with listening(ports, "ip", "netns", "exec", name):
             yield addresses
     finally:
         subprocess.run(["ip", "link", "del", name], check=False, capture_output=True)

@@ -1,6 +1,7 @@
 """What every engine promises, sentence by sentence of ``orchestrator/engines/__init__.py``."""
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.engines import Engine, Feature, Phase
+from orchestrator.engines import Engine, Feature, Phase, Status
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.engines.memory import MemoryEngine
 from orchestrator.errors import (
@@ -20,7 +21,7 @@ from orchestrator.errors import (
     WorkspaceStopped,
 )
 from orchestrator.spec import Limits, Spec
-from tests.orchestrator.engines.containers import ECHO_PORT, LIMITS
+from tests.orchestrator.engines.containers import ECHO_PORT, LIMITS, eventually
 
 Make = Callable[..., Spec]
 
@@ -355,6 +356,57 @@ class TestUsageAndLogs:
         assert engine.logs(make().name) == ""
 
 
+class TestWatch:
+    def test_tells_every_change_from_the_call_on(self, engine: Engine, make: Make) -> None:
+        changes = engine.watch()
+        seen: list[Status] = []
+
+        def follow() -> None:
+            while (status := next(changes)).phase is not Phase.ABSENT:
+                seen.append(status)
+
+        def told(phase: Phase) -> bool:
+            return any((one.name, one.phase) == (make().name, phase) for one in seen)
+
+        follower = threading.Thread(target=follow)
+        follower.start()
+        engine.run(make())
+        eventually(lambda: told(Phase.RUNNING))
+        engine.pause(make().name)
+        eventually(lambda: told(Phase.PAUSED))
+        engine.stop(make().name, grace=1)
+        eventually(lambda: told(Phase.STOPPED))
+        engine.remove(make().name)
+        follower.join(10)
+        assert not follower.is_alive(), "removal is told as absence"
+        changes.close()  # type: ignore[attr-defined]
+
+    def test_two_watchers_see_the_same(self, engine: Engine, make: Make) -> None:
+        watchers = [engine.watch(), engine.watch()]
+        engine.run(make())
+        assert [next(one).name for one in watchers] == [make().name] * 2
+        for one in watchers:
+            one.close()  # type: ignore[attr-defined]
+
+    def test_a_lost_engine_ends_it(self) -> None:
+        engine = MemoryEngine()
+        changes = engine.watch()
+        engine.reachable = False
+        with pytest.raises(EngineUnreachable):
+            next(changes)
+
+
+class TestPrepareAndImages:
+    def test_preparing_twice_is_success(self, engine: Engine, make: Make) -> None:
+        engine.prepare()
+        engine.prepare()
+        assert engine.run(make()).phase is Phase.RUNNING
+
+    def test_images_are_those_that_can_be_run(self, engine: Engine, make: Make) -> None:
+        assert make().image in engine.images()
+        assert "rootblood/no-such-image:1" not in engine.images()
+
+
 @pytest.fixture(params=["memory", "docker"])
 def lost_engine(request: pytest.FixtureRequest) -> Engine:
     if request.param == "docker":
@@ -378,6 +430,9 @@ def lost_engine(request: pytest.FixtureRequest) -> Engine:
         lambda engine: engine.dial("rb-x", 1, timeout=0.1),
         lambda engine: engine.usage("rb-x"),
         lambda engine: engine.logs("rb-x"),
+        lambda engine: engine.prepare(),
+        lambda engine: next(engine.watch()),
+        lambda engine: engine.images(),
     ],
 )
 def test_no_answer_is_never_taken_for_a_state(

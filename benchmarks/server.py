@@ -1,0 +1,146 @@
+"""The product as a benchmark meets it: a server of its own, its users, and nothing left behind."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from benchmarks.client import Terminal
+from benchmarks.processes import ROOT, docker, free_port, wait_until
+from orchestrator.engines.docker import DockerEngine
+from orchestrator.engines.docker_network import bridge_name
+from orchestrator.engines.egress import Egress
+from orchestrator.platform import RUN_ROOT
+
+ENGINE_URL = "unix:///var/run/docker.sock"
+PASSWORD = "correct horse battery staple"
+READY_SECONDS = 60.0
+
+
+class Server:
+    """``python app.py`` with its own data, port and instance; a context manager."""
+
+    def __init__(self, **settings: str) -> None:
+        self.instance = f"bench-{os.getpid()}"
+        self.port = free_port()
+        self._directory = tempfile.TemporaryDirectory(prefix="rbbench")
+        self.data_dir = Path(self._directory.name)
+        self._log = (self.data_dir / "server.log").open("w")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ROOTBLOOD_")} | {
+            "ROOTBLOOD_DATA_DIR": str(self.data_dir),
+            "ROOTBLOOD_INSTANCE": self.instance,
+            "ROOTBLOOD_LISTEN": f"127.0.0.1:{self.port}",
+            "ROOTBLOOD_RATE_LIMITS": "off",
+            "ROOTBLOOD_RESERVE_BYTES": "0",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=ROOT, env=environment | settings,
+            stdout=self._log, stderr=self._log,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        try:
+            wait_until(self._is_ready, "the server", READY_SECONDS)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(10)
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+        self._sweep()
+        self._directory.cleanup()
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
+    def log(self) -> str:
+        """Return what the server wrote."""
+        return (self.data_dir / "server.log").read_text()
+
+    def user(self, name: str) -> "User":
+        """Register an account and sign it in with a token."""
+        person = User(self, name, "")
+        credentials = {"username": name, "password": PASSWORD}
+        person.call("POST", "/api/v1/users", credentials)
+        person.token = person.call("POST", "/api/v1/tokens", credentials)["token"]
+        return person
+
+    def run_dirs(self) -> Path:
+        """Return where the workspaces' sockets are."""
+        root = RUN_ROOT / self.instance
+        return root if os.geteuid() == 0 else self.data_dir / "run"
+
+    def _is_ready(self) -> bool:
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the server did not start: {self.log()}")
+        return "RootBlood serves" in self.log()
+
+    def _sweep(self) -> None:
+        engine = DockerEngine(
+            ENGINE_URL, instance=self.instance, run_root=self.run_dirs(), enforce_egress=False
+        )
+        for status in list(engine.census()):
+            engine.remove(status.name)
+        engine.close()
+        with suppress(OSError):  # a directory that is still mounted stays
+            (self.run_dirs() / ".lock").unlink()
+            self.run_dirs().rmdir()
+        label = f"label=rootblood.instance={self.instance}"
+        for volume in docker("volume", "ls", "-q", "--filter", label).split():
+            docker("volume", "rm", volume)
+        if docker("network", "ls", "-q", "--filter", f"name=^{self.instance}$"):
+            docker("network", "rm", self.instance)
+        if os.geteuid() == 0:
+            Egress(self.instance, bridge_name(self.instance), ()).remove()
+
+
+class User:
+    """Somebody with a token, on one connection that is kept. Not for use by several threads."""
+
+    def __init__(self, server: Server, name: str, token: str) -> None:
+        self.server = server
+        self.name = name
+        self.token = token
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """Send one request and return the answer's JSON. Raises: RuntimeError."""
+        headers = {"Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        content = None if body is None else json.dumps(body)
+        self._connection.request(method, path, content, headers)
+        response = self._connection.getresponse()
+        text = response.read()
+        if response.status >= 300:
+            raise RuntimeError(f"{method} {path}: {response.status} {text.decode()[:500]}")
+        return json.loads(text) if text else None
+
+    def open_session(self) -> str:
+        """Have the default workspace running; return its name."""
+        return str(self.call("POST", "/session")["workspace"])
+
+    def terminal(self, workspace: str = "main", session: str = "main") -> Terminal:
+        """Open a terminal."""
+        return Terminal.over_tcp(
+            self.server.port,
+            f"/api/v1/workspaces/{workspace}/terminal?session={session}",
+            {"Host": f"127.0.0.1:{self.server.port}", "Authorization": f"Bearer {self.token}"},
+        )
+
+    def close(self) -> None:
+        """Close the kept connection."""
+        self._connection.close()

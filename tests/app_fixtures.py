@@ -1,0 +1,251 @@
+"""The server without containers: the in-memory engine, a database per test, people with browsers.
+
+``database`` is SQLite unless a module says ``pytestmark = on_both_databases``.
+"""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, text
+from werkzeug.security import generate_password_hash
+
+from models import ActiveSession, User, db, utcnow
+from orchestrator import accounts, catalogue, passwords
+from orchestrator.claims import Claims
+from orchestrator.connections import Connections
+from orchestrator.platform import Platform
+from orchestrator.settings import Settings
+from orchestrator.storage.memory import MemoryStorage
+from tests import postgres
+from tests.browser import Browser
+from tests.engine import WatchedEngine
+from web import create_app
+from web.limits import limiter
+
+T = TypeVar("T")
+PASSWORD = "correct horse battery"
+REAL_METHOD = passwords.METHOD
+
+on_both_databases = pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """Hash with the same algorithm and next to no work: a test waits for each account."""
+    cheap = "scrypt:256:1:1"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "METHOD", cheap)
+        patch.setattr(passwords, "_NOBODY", generate_password_hash("nobody", cheap))
+        yield
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where a test's rows are; ``url`` as in the settings."""
+
+    kind: str
+    url: str
+    file: Path | None = None
+
+
+def _platform(settings: Settings, server: str, lease: float = 60.0) -> Platform:
+    return Platform(
+        settings=settings,
+        engine=WatchedEngine(),
+        storage=MemoryStorage(),
+        commons=settings.data_dir / "global",
+        splicer=None,
+        claims=Claims(server, lease),
+        connections=Connections(server),
+    )
+
+
+def _close(app: Flask) -> None:
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy: migrating takes longer than most tests."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("template"))
+    app = create_app(_platform(settings, "template"))
+    with app.app_context():
+        flask_migrate.upgrade()
+        with db.engine.connect() as connection:
+            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    _close(app)
+    return settings.data_dir / "rootblood.db"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a PostgreSQL server, up to the database's name."""
+    from tests.conftest import missing
+
+    try:
+        with postgres.server() as url:
+            yield url
+    except postgres.PostgresMissing as error:
+        missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = postgres.create_database(postgres_server, "rows")
+    settings = Settings(data_dir=tmp_path_factory.mktemp("postgres"), database_url=url)
+    app = create_app(_platform(settings, "template"))
+    with app.app_context():
+        flask_migrate.upgrade()
+    _close(app)
+    return url
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """An empty database with the present schema."""
+    if getattr(request, "param", "sqlite") == "postgres":
+        return Database("postgres", request.getfixturevalue("_migrated_postgres"))
+    file = tmp_path / "data" / "rootblood.db"
+    file.parent.mkdir()
+    shutil.copy(request.getfixturevalue("_migrated_file"), file)
+    return Database("sqlite", "", file)
+
+
+@pytest.fixture
+def settings(database: Database, tmp_path: Path) -> Settings:
+    """The defaults, but for where the data is; the disk's fill level is not this test's."""
+    return Settings(
+        data_dir=tmp_path / "data", database_url=database.url, reserve_bytes=0, start_seconds=5.0
+    )
+
+
+@pytest.fixture
+def make_app(settings: Settings, database: Database) -> Iterator[Callable[..., Flask]]:
+    """Return a maker of servers on the test's database: ``make_app(registration=...)``.
+
+    ``server`` names the process; ``engine`` and ``storage`` are shared when they are given.
+    """
+    made: list[Flask] = []
+
+    def make(server: str = "test:1", lease: float = 60.0, **changes: Any) -> Flask:
+        parts = {k: changes.pop(k) for k in ("engine", "storage") if k in changes}
+        settings.data_dir.mkdir(exist_ok=True)
+        platform = _platform(replace(settings, **changes), server, lease)
+        app = create_app(replace(platform, **parts))
+        if not made:
+            limiter.reset()
+            with app.app_context():
+                if database.kind == "postgres":
+                    _empty()
+                catalogue.ensure_built_in(utcnow())
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        _close(app)
+    broken = [b for app in made for b in app.extensions["rootblood"].engine.violations]
+    assert not broken, f"engine called with a transaction open: {sorted(set(broken))}"
+
+
+def _empty() -> None:
+    tables = ", ".join(db.metadata.tables)
+    db.session.execute(text("SET LOCAL lock_timeout = '5s'"))
+    db.session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    db.session.commit()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def platform(app: Flask) -> Platform:
+    found: Platform = app.extensions["rootblood"]
+    return found
+
+
+@pytest.fixture
+def engine(platform: Platform) -> WatchedEngine:
+    assert isinstance(platform.engine, WatchedEngine)
+    return platform.engine
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[None]:
+    """A database session for the whole test; not for tests that use a client."""
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def sign_up(app: Flask) -> Callable[..., Browser]:
+    """Return ``sign_up(name)``: a browser that is signed in. The first is the administrator."""
+
+    def sign(name: str) -> Browser:
+        browser = Browser(app, name, PASSWORD)
+        browser.register()
+        return browser
+
+    return sign
+
+
+@pytest.fixture
+def bearer(app: Flask) -> Callable[[str], dict[str, str]]:
+    """Return ``bearer(name)``: the headers of an API token of that account, made if absent."""
+
+    def headers(name: str) -> dict[str, str]:
+        with app.app_context():
+            user = db.session.query(User).filter_by(username=name).one_or_none() or account(
+                app.extensions["rootblood"].settings, name
+            )
+            _, secret = accounts.create_token(user, utcnow(), "test", 1, address="")
+        return {"Authorization": f"Bearer {secret}"}
+
+    return headers
+
+
+def account(settings: Settings, name: str, **changes: Any) -> User:
+    """Register an account without a browser."""
+    given = {"password": PASSWORD, "invite": "", "address": "192.0.2.1"} | changes
+    return accounts.register(settings, utcnow(), name, **given)
+
+
+def together(app: Flask, count: int, act: Callable[[int], T]) -> list[T | Exception]:
+    """Call ``act(0)`` to ``act(count - 1)`` at once, each with a session of its own."""
+    barrier = threading.Barrier(count)
+
+    def one(number: int) -> T | Exception:
+        with app.app_context():
+            barrier.wait()
+            try:
+                return act(number)
+            except Exception as error:
+                return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def open_sessions() -> list[int]:
+    """Return the ids of the connections that the database knows."""
+    db.session.rollback()
+    return sorted(db.session.scalars(select(ActiveSession.id)))

@@ -1,0 +1,175 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.errors import BadInput
+from orchestrator.settings import FILE_NAME, PREFIX, Registration, Settings
+
+NAMES = [field.name for field in fields(Settings)]
+
+
+def read(**variables: str) -> Settings:
+    """Read the settings from ``ROOTBLOOD_<name>`` variables alone."""
+    return Settings.from_environment({PREFIX + name.upper(): v for name, v in variables.items()})
+
+
+def refused(**variables: str) -> BadInput:
+    with pytest.raises(BadInput) as caught:
+        read(**variables)
+    (name,) = variables
+    assert caught.value.field == PREFIX + name.upper()
+    assert PREFIX + name.upper() in caught.value.message
+    assert caught.value.hint
+    return caught.value
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environment({}) == Settings()
+
+
+def test_other_variables_are_none_of_our_business() -> None:
+    assert Settings.from_environment({"PATH": "/bin", "ROOTBLOODY": "x"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("data_dir", "/srv/rb", Path("/srv/rb")),
+        ("database_url", "postgresql+psycopg://u:p@h/n", "postgresql+psycopg://u:p@h/n"),
+        ("listen", "0.0.0.0:80", "0.0.0.0:80"),
+        ("listen", "[::1]:8000", "[::1]:8000"),
+        ("trusted_proxies", "2", 2),
+        ("registration", "invite", Registration.INVITE),
+        ("registration", "closed", Registration.CLOSED),
+        ("rate_limits", "off", False),
+        ("rate_limits", "TRUE", True),
+        ("egress", "0", False),
+        ("egress", "enforce", True),
+        ("egress_allow", "10.1.0.0/16, 192.168.7.7", ("10.1.0.0/16", "192.168.7.7/32")),
+        ("egress_allow", "", ()),
+        ("idle_seconds", "60", 60),
+        ("busy_cpu_percent", "2.5", 2.5),
+        ("collector_seconds", "1", 1.0),
+        ("instance", "rb-2", "rb-2"),
+    ],
+)
+def test_values_are_parsed(name: str, text: str, value: object) -> None:
+    found = getattr(read(**{name: text}), name)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("listen", "8000"), ("listen", "host:"), ("listen", ":80"), ("listen", "h:0"),
+        ("listen", "h:65536"), ("listen", "h:http"),
+        ("trusted_proxies", "-1"), ("trusted_proxies", "one"), ("trusted_proxies", "1.5"),
+        ("registration", "maybe"), ("registration", ""),
+        ("rate_limits", "perhaps"), ("egress", ""),
+        ("egress_allow", "10.0.0.1/8"), ("egress_allow", "example.org"), ("egress_allow", "10/33"),
+        ("uid_base", "0"), ("uid_base", "999"), ("uid_base", "4294967295"),
+        ("idle_seconds", "0"), ("idle_seconds", "-5"), ("idle_seconds", "soon"),
+        ("busy_cpu_percent", "nan"), ("busy_cpu_percent", "inf"),
+        ("collector_seconds", "0"), ("collector_seconds", "nan"), ("start_seconds", "inf"),
+        ("instance", ""), ("instance", "a b"), ("instance", "x" * 21), ("instance", "größe"),
+        ("instance", "-P"), ("instance", "a/b"), ("instance", "a-"),
+        ("allowance_cpus", "nan"), ("allowance_workspaces", "many"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_named(name: str, text: str) -> None:
+    refused(**{name: text})
+
+
+@pytest.mark.parametrize(
+    ("typed", "nearest"),
+    [
+        ("IDLE_SECOND", "IDLE_SECONDS"),
+        ("DATABASE", "DATABASE_URL"),
+        ("REGISTRATON", "REGISTRATION"),
+        ("ALLOWANCE_MEMORY", "ALLOWANCE_MEMORY_BYTES"),
+    ],
+)
+def test_an_unknown_variable_names_the_nearest(typed: str, nearest: str) -> None:
+    with pytest.raises(BadInput, match=f"Unknown setting {PREFIX}{typed}") as caught:
+        Settings.from_environment({PREFIX + typed: "1"})
+    assert caught.value.hint == f"Did you mean {PREFIX}{nearest}?"
+
+
+def test_an_unknown_variable_near_to_none_names_the_list() -> None:
+    with pytest.raises(BadInput) as caught:
+        Settings.from_environment({PREFIX + "QQQQQQQQQQQQQQQQQQQQQQQQ": "1"})
+    assert "docs/reference/settings.md" in caught.value.hint
+
+
+@given(st.sampled_from(NAMES), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+def test_any_text_is_a_value_or_a_complaint(name: str, text: str) -> None:
+    try:
+        assert isinstance(read(**{name: text}), Settings)
+    except BadInput as error:
+        assert error.field == PREFIX + name.upper()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / FILE_NAME
+
+
+def from_file(file: Path, **variables: str) -> Settings:
+    return read(data_dir=str(file.parent), **variables)
+
+
+def test_the_file_is_read_and_the_environment_wins(file: Path) -> None:
+    file.write_text('idle_seconds = 60\nregistration = "closed"\negress_allow = ["10.0.0.0/8"]\n')
+    settings = from_file(file, idle_seconds="90")
+    assert settings.idle_seconds == 90
+    assert settings.registration is Registration.CLOSED
+    assert settings.egress_allow == ("10.0.0.0/8",)
+    assert settings.data_dir == file.parent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "idle_seconds = ", "idle_second = 3", "[section]\nx = 1", "idle_seconds = true",
+        "idle_seconds = 1.5", "listen = 8000", 'idle_seconds = "soon"', "rate_limits = 2",
+        'registration = ["open"]', "database_url = 5", "egress_allow = [5.5]",
+    ],
+)  # fmt: skip
+def test_a_broken_file_is_an_error(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.raises(BadInput):
+        from_file(file)
+
+
+def test_a_file_that_is_no_text_is_an_error(file: Path) -> None:
+    file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput):
+        from_file(file)
+
+
+def test_the_database_is_sqlite_in_the_data_directory_unless_named(tmp_path: Path) -> None:
+    assert read(data_dir=str(tmp_path)).database == f"sqlite:///{tmp_path}/rootblood.db"
+    assert read(database_url="postgresql+psycopg:///x").database == "postgresql+psycopg:///x"
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [("127.0.0.1:8000", ("127.0.0.1", 8000)), ("[::]:80", ("::", 80)), ("host:1", ("host", 1))],
+)
+def test_the_address_is_split(listen: str, address: tuple[str, int]) -> None:
+    assert read(listen=listen).address == address
+
+
+def test_every_setting_explains_itself_and_has_its_unit_in_its_name() -> None:
+    for field in fields(Settings):
+        assert field.metadata["help"].endswith("."), field.name
+        unit = field.metadata["unit"]
+        for word in ("seconds", "bytes", "percent"):
+            if unit == word:
+                assert field.name.endswith(f"_{word}"), field.name
+        if isinstance(field.default, int | float) and not isinstance(field.default, bool):
+            assert unit, field.name
