@@ -213,7 +213,7 @@ def main() -> int:
         background = Background(platform, application.app_context)
         background.start()
     except RootBloodError as error:
-        print(f"RootBlood did not start: {error.message} {error.hint}", file=sys.stderr)
+        print(f"RootBlood did not start: {error}", file=sys.stderr)
         return 1
     with application.app_context():
         first = not accounts.anyone()

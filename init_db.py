@@ -36,7 +36,7 @@ def main() -> int:
         settings = Settings.from_environment()
         migrate(create_app(compose(settings, splicer=None)))
     except RootBloodError as error:
-        print(f"The database is not ready: {error.message} {error.hint}", file=sys.stderr)
+        print(f"The database is not ready: {error}", file=sys.stderr)
         return 1
     print(f"The database in {settings.data_dir} is ready. Start the server: python app.py")
     return 0

@@ -18,6 +18,7 @@ from models import ActiveSession, Kind, Workspace, db, utcnow, writing
 from orchestrator.errors import Conflict
 
 TOUCH_SECONDS = 60.0
+SETTLING = timedelta(seconds=3)
 
 
 class Hangable(Protocol):
@@ -33,13 +34,20 @@ class Connection:
     id: int
     user_id: int
     workspace_id: int
+    opened: datetime
     carrier: Hangable | None = None
     last_input: datetime | None = None
     written: datetime | None = None
 
     def on_input(self) -> None:
-        """Note that a person typed."""
-        self.last_input = utcnow()
+        """Note that a person typed.
+
+        Not in the first moments: there a terminal answers tmux's questions on its own, and a tab
+        that merely reconnects must not count as a person.
+        """
+        now = utcnow()
+        if abs(now - self.opened) >= SETTLING:
+            self.last_input = now
 
 
 class Connections:
@@ -82,7 +90,7 @@ class Connections:
                 db.session.add(row)
         except IntegrityError as error:
             raise Conflict("Your sign-in or the workspace has just ended") from error
-        connection = Connection(row.id, user_id, workspace_id, written=now)
+        connection = Connection(row.id, user_id, workspace_id, opened=now, written=now)
         with self._guard:
             self._live[row.id] = connection
         return connection

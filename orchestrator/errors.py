@@ -36,6 +36,10 @@ class RootBloodError(Exception):
         self.message = message or self.title
         self.hint = hint or self.default_hint
 
+    def __str__(self) -> str:
+        """Return what happened and what to do, as one would print it."""
+        return f"{self.message.rstrip('.')}. {self.hint}".rstrip()
+
 
 class BadInput(RootBloodError):
     """A value that cannot be accepted; ``field`` names where it came from."""

@@ -58,7 +58,8 @@ class Platform:
 
 def compose(settings: Settings, splicer: Splicer | None) -> Platform:
     """Put the platform together. Touches nothing but the data directory."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.chmod(0o700)  # the database and the secret key are nobody else's business
     server = server_name(settings)
     return Platform(
         settings=settings,

@@ -8,16 +8,21 @@ from orchestrator.errors import BadInput, EngineError, WorkspaceStopped
 from orchestrator.names import parse_session
 from orchestrator.platform import Platform
 
-_FORMAT = "#{session_name}\t#{session_attached}\t#{session_created}"
+_FORMAT = "#{session_name}\t#{session_attached}\t#{session_created}\t#{pane_current_command}"
+_COMMAND_MAX = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One tmux session; ``attached`` counts the terminals that show it."""
+    """One tmux session.
+
+    ``attached`` counts the terminals that show it; ``command`` is the program in front.
+    """
 
     name: str
     attached: int
     created_at: datetime
+    command: str
 
 
 def listed(platform: Platform, workspace: Workspace) -> list[Session]:
@@ -51,6 +56,8 @@ def _parse(line: str) -> Session | None:
     parts = line.split("\t")
     try:
         name = parse_session(parts[0])
-        return Session(name, int(parts[1]), datetime.fromtimestamp(int(parts[2]), UTC))
+        created = datetime.fromtimestamp(int(parts[2]), UTC)
+        command = "".join(c for c in parts[3][:_COMMAND_MAX] if c.isprintable())
+        return Session(name, int(parts[1]), created, command)
     except (BadInput, ValueError, IndexError, OverflowError, OSError):
         return None

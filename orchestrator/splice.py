@@ -23,7 +23,9 @@ CLIENT_BYTES = 16384
 FLOOD_BYTES = 4096
 """A read of at least this much begins or continues a flood; echoes and lines are smaller."""
 TICK_SECONDS = 0.00025
-"""Between the reads of a flood. A unix socket holds some 45 KiB of ttyd's pieces, no more."""
+"""Between the reads of a fast flood: a unix socket holds some 45 KiB of ttyd's pieces, no more."""
+WORTH_BYTES = 16384
+"""What a read should give to be worth it; a slower flood is left alone for up to four ticks."""
 
 CLIENT_OPTIONS = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -156,8 +158,8 @@ class _Flow:
     """One direction of a pair: ``source`` is its own, the sink is the other flow's source."""
 
     __slots__ = (
-        "_limit", "_meter", "_pair", "_reader", "_sink", "_sink_side", "_source_side", "_splicer",
-        "_tail", "_writer", "source",
+        "_limit", "_meter", "_pair", "_reader", "_sink", "_sink_side", "_skips", "_source_side",
+        "_splicer", "_tail", "_writer", "source",
     )  # fmt: skip
 
     def __init__(
@@ -178,6 +180,7 @@ class _Flow:
         self._meter = meter
         self._limit = BUFFER_BYTES if meter is None else CLIENT_BYTES
         self._tail = b""
+        self._skips = 0
         self._reader = splicer.loop.io(source.fileno(), READ)
         self._writer = splicer.loop.io(sink.fileno(), WRITE)
 
@@ -203,8 +206,12 @@ class _Flow:
             self._splicer.ticker.add(self._on_tick)
 
     def _on_tick(self) -> None:
+        if self._skips:
+            self._skips -= 1
+            return
         count = self._pass()
         if count is not None and self._is_flood(count):
+            self._skips = min(3, WORTH_BYTES // count)
             return
         self._splicer.ticker.discard(self._on_tick)
         if count is not None:

@@ -1,37 +1,36 @@
-"""What people do with workspaces: create, start, stop, rename, delete.
+"""What people do with workspaces: create, stop, rename, delete; starting.py starts them.
 
 Every change of state happens under a claim; no transaction is open while the engine works.
 """
 
-import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
 
-from models import TRANSITIONS, ActiveSession, State, User, Workspace, db, utcnow, writing
+from models import (
+    TRANSITIONS,
+    ActiveSession,
+    State,
+    User,
+    Workspace,
+    db,
+    end_reading,
+    utcnow,
+    writing,
+)
 from orchestrator import audit, catalogue
-from orchestrator.engines import Phase
 from orchestrator.errors import (
     AllowanceReached,
     AlreadyExists,
     BadInput,
     Conflict,
-    EngineError,
-    NoSpace,
+    EngineUnreachable,
     RootBloodError,
 )
 from orchestrator.names import parse_workspace
 from orchestrator.platform import Platform
-from orchestrator.policy import (
-    TERMINAL_PORT,
-    allowance_of,
-    check_limits,
-    default_limits,
-    home_of,
-    spec_for,
-)
+from orchestrator.policy import allowance_of, check_limits, default_limits
 from orchestrator.spec import Limits
 
 DEFAULT_NAME = "main"
@@ -78,9 +77,9 @@ def create(
     chosen = catalogue.template_named(template)
     limits = check_limits(limits or default_limits(chosen, allowance), allowance)
     with writing():
+        _one_at_a_time(user.id)
+        _require_free(user.id, name)
         mine = select(func.count(Workspace.id)).where(Workspace.user_id == user.id)
-        if db.session.scalar(mine.where(Workspace.name == name)):
-            raise AlreadyExists(f"You have a workspace named '{name}' already")
         if (db.session.scalar(mine) or 0) >= allowance.workspaces:
             raise AllowanceReached(f"Your account allows {allowance.workspaces} workspaces")
         workspace = Workspace(
@@ -99,6 +98,20 @@ def create(
     return workspace
 
 
+def _one_at_a_time(user_id: int) -> None:
+    """Let one transaction at a time count and name this user's workspaces.
+
+    SQLite's write lock is held already, and it ignores FOR UPDATE.
+    """
+    db.session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
+
+
+def _require_free(user_id: int, name: str) -> None:
+    taken = select(Workspace.id).where(Workspace.user_id == user_id, Workspace.name == name)
+    if db.session.scalar(taken) is not None:
+        raise AlreadyExists(f"You have a workspace named '{name}' already")
+
+
 def default_of(platform: Platform, user: User, now: datetime, actor: Actor) -> Workspace:
     """Return ``main``, made on first use; fifty callers at once still make one."""
     query = select(Workspace).where(Workspace.user_id == user.id, Workspace.name == DEFAULT_NAME)
@@ -111,74 +124,6 @@ def default_of(platform: Platform, user: User, now: datetime, actor: Actor) -> W
         return db.session.scalars(query).one()
 
 
-def ensure_running(platform: Platform, workspace: Workspace, actor: Actor) -> Workspace:
-    """Return the workspace once its terminal answers; starts, resumes or repairs it as needed.
-
-    Raises: StartFailed, ImageMissing, NoSpace, EngineUnreachable, Busy. The row then says why.
-    """
-    if workspace.state is State.RUNNING and _answers(platform, workspace.container):
-        return workspace
-    with platform.claims.claim(
-        workspace.id, patience=platform.settings.start_seconds + STOP_GRACE_SECONDS
-    ) as row:
-        if row.state is State.RUNNING and _answers(platform, row.container):
-            return row
-        if row.state is State.DELETING:
-            raise Conflict("The workspace is being deleted")
-        return _start(platform, row, actor)
-
-
-def _answers(platform: Platform, container: str) -> bool:
-    return platform.engine.inspect(container).phase is Phase.RUNNING
-
-
-def _start(platform: Platform, row: Workspace, actor: Actor) -> Workspace:
-    _set(platform, row, State.STARTING)
-    try:
-        with platform.starts:
-            _run(platform, row)
-    except RootBloodError as error:
-        log = error.log if isinstance(error, EngineError) else ""
-        with suppress(EngineError):  # what does not serve must not run on unseen
-            platform.engine.stop(row.container, grace=1.0)
-        _set(platform, row, State.FAILED, reason=f"{error.message}. {error.hint}", log=log)
-        raise
-    except BaseException:
-        _set(platform, row, State.FAILED, reason="The server was interrupted while starting it.")
-        raise
-    now = utcnow()
-    with writing():
-        row = db.session.merge(row)
-        move(row, State.RUNNING)
-        row.started_at = now
-        row.last_input_at = row.last_busy_at = None
-        audit.record(now, actor.name, "workspace.started", row.name, address=actor.address)
-    platform.feed.publish(row.user_id)
-    return row
-
-
-def _run(platform: Platform, row: Workspace) -> None:
-    check_reserve(platform)
-    user = row.user
-    home = platform.storage.unlock(
-        home_of(user), owner=(user.uid, user.uid), target=f"/home/{user.username}"
-    )
-    platform.engine.run(spec_for(row, home, str(platform.commons)))
-    platform.engine.dial(
-        row.container, TERMINAL_PORT, timeout=platform.settings.start_seconds
-    ).close()
-
-
-def check_reserve(platform: Platform) -> None:
-    """Raise NoSpace while the data directory's disk has less left than its reserve."""
-    free = shutil.disk_usage(platform.settings.data_dir).free
-    if free < platform.settings.reserve_bytes:
-        raise NoSpace(
-            f"The server's disk has {free >> 20} MiB left, less than its reserve of "
-            f"{platform.settings.reserve_bytes >> 20} MiB"
-        )
-
-
 def stop(platform: Platform, workspace: Workspace, actor: Actor, *, reason: str = "") -> Workspace:
     """Stop the workspace and hang up its connections; a stopped one is left alone."""
     with platform.claims.claim(workspace.id, patience=STOP_GRACE_SECONDS * 3) as row:
@@ -189,11 +134,15 @@ def stop_claimed(platform: Platform, row: Workspace, actor: Actor, *, reason: st
     """Stop a workspace that the caller has claimed."""
     if row.state in (State.STOPPED, State.DELETING):
         return row
-    _set(platform, row, State.STOPPING)
+    before = (row.state, row.reason, row.log)
+    set_state(platform, row, State.STOPPING)
     try:
         platform.engine.stop(row.container, grace=STOP_GRACE_SECONDS)
+    except EngineUnreachable:  # whether it runs is unknown, so nothing has changed
+        set_state(platform, row, before[0], reason=before[1], log=before[2])
+        raise
     except RootBloodError as error:
-        _set(platform, row, State.FAILED, reason=f"It could not be stopped: {error.message}")
+        set_state(platform, row, State.FAILED, reason=f"It could not be stopped: {error.message}")
         raise
     now = utcnow()
     with writing():
@@ -208,12 +157,6 @@ def stop_claimed(platform: Platform, row: Workspace, actor: Actor, *, reason: st
     return row
 
 
-def restart(platform: Platform, workspace: Workspace, actor: Actor) -> Workspace:
-    """Stop, then start; new limits and a changed template come into force."""
-    stop(platform, workspace, actor)
-    return ensure_running(platform, db.session.merge(workspace), actor)
-
-
 def remove(platform: Platform, workspace: Workspace, actor: Actor) -> None:
     """Delete the workspace and its container. The home is never touched."""
     with platform.claims.claim(workspace.id, patience=STOP_GRACE_SECONDS * 3) as row:
@@ -223,13 +166,13 @@ def remove(platform: Platform, workspace: Workspace, actor: Actor) -> None:
 def remove_claimed(platform: Platform, row: Workspace, actor: Actor) -> None:
     """Delete a workspace that the caller has claimed."""
     if row.state in (State.STARTING, State.STOPPING):
-        _set(platform, row, State.STOPPED)
-    _set(platform, row, State.DELETING)
+        set_state(platform, row, State.STOPPED)
+    set_state(platform, row, State.DELETING)
     try:
         platform.engine.stop(row.container, grace=3.0)
         platform.engine.remove(row.container)
     except RootBloodError as error:
-        _set(platform, row, State.FAILED, reason=f"It could not be deleted: {error.message}")
+        set_state(platform, row, State.FAILED, reason=f"It could not be deleted: {error.message}")
         raise
     user_id = row.user_id
     with writing():
@@ -262,15 +205,14 @@ def change(
         if name is not None and name != row.name:
             if row.state not in (State.STOPPED, State.FAILED):
                 raise Conflict("A running workspace cannot be renamed", hint="Stop it first.")
+            _require_free(row.user_id, name)
+            end_reading()
             platform.engine.remove(row.container)  # named after it; the next start makes it anew
         with writing():
             row = db.session.merge(row)
             if name is not None and name != row.name:
-                taken = select(Workspace.id).where(
-                    Workspace.user_id == row.user_id, Workspace.name == name
-                )
-                if db.session.scalar(taken):
-                    raise AlreadyExists(f"You have a workspace named '{name}' already")
+                _one_at_a_time(row.user_id)
+                _require_free(row.user_id, name)
                 audit.record(now, actor.name, "workspace.renamed", row.name,
                              address=actor.address, to=name)  # fmt: skip
                 row.name = name
@@ -317,9 +259,10 @@ def mark(
     _announce(platform, row.user_id)
 
 
-def _set(
+def set_state(
     platform: Platform, row: Workspace, state: State, *, reason: str = "", log: str = ""
 ) -> None:
+    """Move a workspace that the caller has claimed, and tell who watches."""
     with writing():
         move(db.session.merge(row), state, reason=reason, log=log)
     platform.feed.publish(row.user_id)

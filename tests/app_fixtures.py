@@ -3,10 +3,10 @@
 ``database`` is SQLite unless a module says ``pytestmark = on_both_databases``.
 """
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,11 +52,11 @@ def _cheap_passwords() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Database:
-    """Where a test's rows are; ``url`` as in the settings."""
+    """A migrated database with a server on it that tests share: making one takes long."""
 
     kind: str
-    url: str
-    file: Path | None = None
+    settings: Settings
+    app: Flask
 
 
 def _platform(settings: Settings, server: str, lease: float = 60.0) -> Platform:
@@ -71,26 +71,30 @@ def _platform(settings: Settings, server: str, lease: float = 60.0) -> Platform:
     )
 
 
+@contextmanager
+def _migrated(kind: str, data_dir: Path, url: str = "") -> Iterator[Database]:
+    # The disk's fill level is not these tests' business.
+    settings = Settings(data_dir=data_dir, database_url=url, reserve_bytes=0, start_seconds=5.0)
+    app = create_app(_platform(settings, "template"))
+    with app.app_context():
+        flask_migrate.upgrade()
+    yield Database(kind, settings, app)
+    _close(app)
+
+
 def _close(app: Flask) -> None:
     with app.app_context():
         db.engine.dispose()
 
 
 @pytest.fixture(scope="session")
-def _migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy: migrating takes longer than most tests."""
-    settings = Settings(data_dir=tmp_path_factory.mktemp("template"))
-    app = create_app(_platform(settings, "template"))
-    with app.app_context():
-        flask_migrate.upgrade()
-        with db.engine.connect() as connection:
-            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-    _close(app)
-    return settings.data_dir / "rootblood.db"
+def _sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with _migrated("sqlite", tmp_path_factory.mktemp("sqlite")) as database:
+        yield database
 
 
 @pytest.fixture(scope="session")
-def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server, up to the database's name."""
     from tests.conftest import missing
 
@@ -102,74 +106,64 @@ def postgres_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _migrated_postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+def _postgres(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     url = postgres.create_database(postgres_server, "rows")
-    settings = Settings(data_dir=tmp_path_factory.mktemp("postgres"), database_url=url)
-    app = create_app(_platform(settings, "template"))
-    with app.app_context():
-        flask_migrate.upgrade()
-    _close(app)
-    return url
+    with _migrated("postgres", tmp_path_factory.mktemp("postgres"), url) as database:
+        yield database
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    """An empty database with the present schema."""
-    if getattr(request, "param", "sqlite") == "postgres":
-        return Database("postgres", request.getfixturevalue("_migrated_postgres"))
-    file = tmp_path / "data" / "rootblood.db"
-    file.parent.mkdir()
-    shutil.copy(request.getfixturevalue("_migrated_file"), file)
-    return Database("sqlite", "", file)
+def database(request: pytest.FixtureRequest) -> Database:
+    """A database with the present schema and the built-in template, otherwise empty."""
+    kind = getattr(request, "param", "sqlite")
+    found: Database = request.getfixturevalue(f"_{kind}")
+    limiter.reset()
+    with found.app.app_context():
+        if kind == "postgres":  # fail rather than wait for a transaction that a test left open
+            db.session.execute(text("SET LOCAL lock_timeout = '5s'"))
+        for table in reversed(db.metadata.sorted_tables):
+            db.session.execute(table.delete())
+        db.session.commit()
+        catalogue.ensure_built_in(utcnow())
+    return found
 
 
 @pytest.fixture
-def settings(database: Database, tmp_path: Path) -> Settings:
-    """The defaults, but for where the data is; the disk's fill level is not this test's."""
-    return Settings(
-        data_dir=tmp_path / "data", database_url=database.url, reserve_bytes=0, start_seconds=5.0
-    )
+def settings(database: Database) -> Settings:
+    return database.settings
 
 
 @pytest.fixture
-def make_app(settings: Settings, database: Database) -> Iterator[Callable[..., Flask]]:
-    """Return a maker of servers on the test's database: ``make_app(registration=...)``.
+def app(database: Database) -> Iterator[Flask]:
+    """The server, with an engine and a storage that this test has for itself."""
+    platform = database.app.extensions["rootblood"] = _platform(database.settings, "test:1")
+    yield database.app
+    _check(platform)
 
-    ``server`` names the process; ``engine`` and ``storage`` are shared when they are given.
+
+@pytest.fixture
+def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
+    """Return a maker of further servers on the test's database: ``make_app(registration=...)``.
+
+    ``server`` names the process; ``engine`` and ``storage`` can be those of another one.
     """
     made: list[Flask] = []
 
-    def make(server: str = "test:1", lease: float = 60.0, **changes: Any) -> Flask:
+    def make(server: str = "test:2", lease: float = 60.0, **changes: Any) -> Flask:
         parts = {k: changes.pop(k) for k in ("engine", "storage") if k in changes}
-        settings.data_dir.mkdir(exist_ok=True)
         platform = _platform(replace(settings, **changes), server, lease)
-        app = create_app(replace(platform, **parts))
-        if not made:
-            limiter.reset()
-            with app.app_context():
-                if database.kind == "postgres":
-                    _empty()
-                catalogue.ensure_built_in(utcnow())
-        made.append(app)
-        return app
+        made.append(create_app(replace(platform, **parts)))
+        return made[-1]
 
     yield make
     for app in made:
         _close(app)
-    broken = [b for app in made for b in app.extensions["rootblood"].engine.violations]
-    assert not broken, f"engine called with a transaction open: {sorted(set(broken))}"
+        _check(app.extensions["rootblood"])
 
 
-def _empty() -> None:
-    tables = ", ".join(db.metadata.tables)
-    db.session.execute(text("SET LOCAL lock_timeout = '5s'"))
-    db.session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-    db.session.commit()
-
-
-@pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
-    return make_app()
+def _check(platform: Platform) -> None:
+    broken = sorted(set(platform.engine.violations))
+    assert not broken, f"the engine was called with a transaction open: {broken}"
 
 
 @pytest.fixture

@@ -38,9 +38,7 @@ class Browser:
     def register(self, **more: str) -> TestResponse:
         """Sign up and in, through the form."""
         self.get("/register")
-        answer = self.post(
-            "/register", {"username": self.name, "password": self.password} | more
-        )
+        answer = self.post("/register", {"username": self.name, "password": self.password} | more)
         assert answer.status_code == 303, answer.text
         self.get("/")
         return answer

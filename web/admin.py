@@ -10,9 +10,9 @@ from models import Role, utcnow
 from orchestrator import access, accounts, administration, catalogue
 from orchestrator.errors import NotFound, RootBloodError
 from orchestrator.policy import Allowance, allowance_of
+from web import present
 from web.forms import decimal, field_errors, number
 from web.identity import address, caller, platform
-from web.pages import catalogue_rows
 from web.problems import status_of
 
 pages = Blueprint("admin", __name__, url_prefix="/admin")
@@ -100,7 +100,7 @@ def change_user(username: str, step: str) -> BaseResponse:
     except RootBloodError as error:
         if isinstance(error, NotFound):
             raise
-        flash(f"{error.message}. {error.hint}".strip(), "error")
+        flash(str(error), "error")
     return redirect("/admin/users", code=303)
 
 
@@ -153,7 +153,7 @@ def _templates_page(error: RootBloodError | None = None) -> Response:
     response = make_response(
         render_template(
             "admin/templates.html",
-            templates=catalogue_rows(all_of_them=True),
+            templates=present.templates(platform(), all_of_them=True),
             values={key: text[:2000] for key, text in request.form.items()},
             errors=field_errors(error) if error else {},
             nav="admin-templates",

@@ -24,7 +24,7 @@ def decimal(text: str, field: str) -> float:
 def field_errors(error: RootBloodError) -> dict[str, str]:
     """Return the error's text under its field, or under ``form``."""
     field = error.field if isinstance(error, BadInput) and error.field else "form"
-    return {field: f"{error.message}. {error.hint}".rstrip(". ") + "."}
+    return {field: str(error)}
 
 
 def local_path(target: str) -> str:

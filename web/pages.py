@@ -16,7 +16,7 @@ from flask_login import login_required
 from werkzeug.wrappers import Response as BaseResponse
 
 from models import User, utcnow
-from orchestrator import accounts, catalogue, workspaces
+from orchestrator import accounts, workspaces
 from orchestrator.errors import RootBloodError
 from web import present
 from web.api import openapi
@@ -64,7 +64,7 @@ def home() -> str:
     rows = present.workspaces(platform(), utcnow(), workspaces.of_user(who.user))
     boot = {
         "workspaces": [row.model_dump(mode="json") for row in rows],
-        "templates": [present.template(t).model_dump(mode="json") for t in catalogue.templates()],
+        "templates": [row.model_dump(mode="json") for row in present.templates(platform())],
         "user": present.me(platform(), who.user).model_dump(mode="json"),
         "features": {},
     }
@@ -154,16 +154,9 @@ def log_out() -> BaseResponse:
 @login_required  # type: ignore[untyped-decorator]
 def templates() -> str:
     """Show the catalogue."""
-    return render_template("catalogue.html", templates=catalogue_rows(), nav="templates")
-
-
-def catalogue_rows(*, all_of_them: bool = False) -> list[dict[str, Any]]:
-    """Return catalogue entries, each with whether the engine has its image."""
-    images = platform().engine.images()
-    return [
-        present.template(row).model_dump() | {"image_present": row.image in images}
-        for row in catalogue.templates(all_of_them=all_of_them)
-    ]
+    return render_template(
+        "catalogue.html", templates=present.templates(platform()), nav="templates"
+    )
 
 
 @pages.get("/docs/api")

@@ -4,7 +4,9 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from models import ActiveSession, State, Template, Token, User, Workspace, db
+from models import ActiveSession, State, Token, User, Workspace, db, end_reading
+from orchestrator import catalogue
+from orchestrator.errors import EngineUnreachable
 from orchestrator.idleness import Policy, judge
 from orchestrator.platform import Platform
 from orchestrator.policy import allowance_of
@@ -41,9 +43,33 @@ def token(row: Token) -> schema.Token:
     )
 
 
-def template(row: Template) -> schema.Template:
-    """Return a catalogue entry."""
-    return schema.Template.model_validate(row, from_attributes=True)
+def templates(platform: Platform, *, all_of_them: bool = False) -> list[schema.Template]:
+    """Return the catalogue, each entry with whether the engine has its image.
+
+    While the engine does not answer that is unknown, and nothing is held against an entry.
+    """
+    rows = catalogue.templates(all_of_them=all_of_them)
+    end_reading()
+    try:
+        images = platform.engine.images()
+    except EngineUnreachable:
+        images = frozenset(row.image for row in rows)
+    return [
+        schema.Template(
+            name=row.name,
+            title=row.title,
+            description=row.description,
+            image=row.image,
+            image_present=row.image in images,
+            cpus=row.cpus,
+            memory_bytes=row.memory_bytes,
+            pids=row.pids,
+            ports=row.ports,
+            read_only_root=row.read_only_root,
+            enabled=row.enabled,
+        )
+        for row in rows
+    ]
 
 
 def workspace(platform: Platform, now: datetime, row: Workspace) -> schema.Workspace:

@@ -4,11 +4,13 @@ The API answers with problem documents (RFC 9457) that carry our ``slug`` and ``
 the same facts as HTML.
 """
 
+import sqlite3
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from models import db
@@ -96,6 +98,15 @@ def _http_problem(error: HTTPException) -> dict[str, Any]:
     }
 
 
+def disk_is_full(error: DBAPIError) -> bool:
+    """Return whether the database had no space to write: nothing of the request was kept.
+
+    Codes: https://sqlite.org/rescode.html#full and PostgreSQL's appendix A.
+    """
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == "53100"
+
+
 def install(app: Flask) -> None:
     """Register the handlers."""
 
@@ -111,6 +122,10 @@ def install(app: Flask) -> None:
         if error.code is not None and error.code < 400:
             return make_response(error.get_response())
         return answer(_http_problem(error))
+
+    @app.errorhandler(DBAPIError)
+    def on_database(error: DBAPIError) -> Response:
+        return on_known(errors.NoSpace()) if disk_is_full(error) else on_bug(error)
 
     @app.errorhandler(Exception)
     def on_bug(error: Exception) -> Response:

@@ -35,7 +35,6 @@ def show(name: str) -> str:
         "workspace": present.workspace(platform(), utcnow(), row).model_dump(mode="json"),
         "sessions": [session.name for session in sessions.listed(platform(), row)],
         "user": present.me(platform(), user).model_dump(mode="json"),
-        "wake": row.state is not State.RUNNING,
     }
     return render_template("terminal.html", boot=boot, nav="workspaces")
 

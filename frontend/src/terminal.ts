@@ -106,12 +106,22 @@ function dropTab(session: string): void {
   remember();
 }
 
+/** The program in a session. tmux may take 15 s to change the title, so the server is asked first. */
+async function programIn(pane: Pane): Promise<string> {
+  try {
+    return (await api.sessions(name)).find((session) => session.name === pane.session)?.command ?? pane.title;
+  } catch {
+    return pane.title;
+  }
+}
+
 async function closeTab(session: string): Promise<void> {
   const pane = panes.get(session);
   if (!pane) return;
-  if (!isShell(pane.title) && !(await confirmThat(`Close ${session}? “${pane.title}” may still be running in it and would end.`, "Close it", true))) return current()?.terminal.focus();
+  const program = lifecycle.workspace.state === "running" ? await programIn(pane) : "";
+  if (!isShell(program) && !(await confirmThat(`Close ${session}? “${program}” is still running in it and would end.`, "Close it", true))) return current()?.terminal.focus();
   pane.connection.close();
-  // The panes' last one is made anew under the same name: the old session must be gone by then.
+  // Closing the last tab makes a new one, maybe of the same name: the old session must be gone by then.
   try {
     if (lifecycle.workspace.state === "running") await api.endSession(name, session);
   } catch (error) {

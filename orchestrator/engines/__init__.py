@@ -94,7 +94,8 @@ class Engine(Protocol):
         """Make the container of ``spec.name`` run as described, and return its status.
 
         Idempotent by name: a running container with the same digest is left alone, a stopped one
-        is started, a paused one resumed, and one with another digest is replaced.
+        is started, a paused one resumed, and one with another digest, or a stopped one whose
+        image's name means another image by now, is replaced.
 
         Raises: ImageMissing, NoSpace, StartFailed, EngineError.
         """

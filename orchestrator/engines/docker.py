@@ -114,7 +114,7 @@ class DockerEngine:
         if info is None:
             return self._create(spec)
         status = status_of(spec.name, info)
-        if status.digest != spec.digest():
+        if status.digest != spec.digest() or self._image_changed(spec, info, status):
             # By id: the name may by now be that of the container another run has just made.
             client.remove_container(info["Id"], force=True)
             self._run_dirs.remove(spec.name)  # its sockets are nobody's now
@@ -125,6 +125,16 @@ class DockerEngine:
             client.unpause(info["Id"])
             return None
         return self._start(spec, info["Id"])
+
+    def _image_changed(self, spec: Spec, info: dict[str, Any], status: Status) -> bool:
+        """Tell whether the image's name means another image by now; what runs is left alone."""
+        if status.phase in (Phase.RUNNING, Phase.PAUSED):
+            return False
+        try:
+            image = self._client().inspect_image(spec.image)  # type: ignore[no-untyped-call]
+        except docker.errors.ImageNotFound:
+            return False  # the container still has what it was made from
+        return bool(image["Id"] != info["Image"])
 
     def _create(self, spec: Spec) -> Status:
         run_dir = self._run_dirs.make(spec.name, spec.user) if spec.run_dir else None

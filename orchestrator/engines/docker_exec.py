@@ -22,7 +22,7 @@ from orchestrator.engines.docker_errors import translating
 from orchestrator.engines.docker_stream import ExecProcess, dial_engine, start_exec, wrapped
 from orchestrator.errors import EngineError, RootBloodError, WorkspaceStopped
 
-_OUTPUT_LIMIT = 64 * 2**20
+_OUTPUT_LIMIT = 4 * 2**20  # a hostile command must not fill the server's memory
 _START_SECONDS = 30.0
 _EXIT_SECONDS = 5.0
 _log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""The commands of :class:`orchestrator.engines.memory.MemoryEngine`: a shell that knows six words."""
+"""The commands of the in-memory engine: a shell that knows six words."""
 
 import shlex
 import threading

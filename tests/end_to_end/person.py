@@ -4,9 +4,10 @@ import html
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 from urllib.parse import urlencode
@@ -65,11 +66,11 @@ class Caller:
         return answer.body
 
     def terminal(
-        self, name: str = "main", session: str = "main", *, header: Fields | None = None
+        self, name: str = "main", session: str = "main", **options: int
     ) -> Terminal:
-        """Open a terminal; it is closed with :meth:`leave`."""
+        """Open a terminal; it is closed with :meth:`leave`. ``options``: see :class:`Terminal`."""
         url = f"ws://{self.server.host}/api/v1/workspaces/{name}/terminal?session={session}"
-        made = Terminal(url, self.header | (header or {}))
+        made = Terminal(url, self.header, **options)
         self._terminals.append(made)
         return made
 
@@ -77,6 +78,14 @@ class Caller:
         """Close every terminal."""
         while self._terminals:
             self._terminals.pop().close()
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Close every terminal at the end."""
+        try:
+            yield
+        finally:
+            self.leave()
 
     def at(self, server: Server) -> "Caller":
         """Return the same person at another server."""
@@ -89,7 +98,15 @@ class Visit(Caller):
     def __init__(self, server: Server, username: str, password: str = PASSWORD) -> None:
         super().__init__(server, {"Origin": server.url})
         self.username = username
-        self.submit("/login", username=username, password=password)
+        if password:
+            self.submit("/login", username=username, password=password)
+
+    @classmethod
+    def of(cls, visit: "Visit", server: Server) -> "Visit":
+        """Return the same browser at another server: cookies know no ports."""
+        other = cls(server, visit.username, password="")
+        other.header["Cookie"] = visit.header["Cookie"]
+        return other
 
     def submit(self, path: str, **fields: str) -> int:
         """Send a form of the page at ``path``, or of the account's page; return the status."""
@@ -120,6 +137,7 @@ class Person(Caller):
 
     def __init__(self, server: Server, username: str = "") -> None:
         super().__init__(server, {})
+        self._visits: list[Visit] = []
         self.username = username or f"u{secrets.token_hex(4)}"
         new = {"username": self.username, "password": PASSWORD}
         self.ok("POST", "/api/v1/users", new)
@@ -130,7 +148,14 @@ class Person(Caller):
 
     def visit(self) -> Visit:
         """Sign in with a browser."""
-        return Visit(self.server, self.username)
+        self._visits.append(Visit(self.server, self.username))
+        return self._visits[-1]
+
+    def leave(self) -> None:
+        """Close every terminal, the browsers' too."""
+        super().leave()
+        for visit in self._visits:
+            visit.leave()
 
     def open(self) -> None:
         """Make sure that ``main`` runs."""
@@ -167,6 +192,26 @@ def execute(client: APIClient, container: str, *command: str) -> str:
     made = client.exec_create(container, list(command))
     output: bytes = client.exec_start(made["Id"])
     return output.decode(errors="replace")
+
+
+@contextmanager
+def creations(client: APIClient, container: str) -> Iterator[Callable[[], int]]:
+    """Yield a counter of how often a container of that name has been made since."""
+    since = _engine_seconds(client)
+
+    def count() -> int:
+        filters = {"event": "create", "container": container}
+        made = client.events(
+            since=since, until=_engine_seconds(client) + 1, filters=filters, decode=True
+        )
+        return len(list(made))
+
+    yield count
+
+
+def _engine_seconds(client: APIClient) -> int:
+    moment = client.info()["SystemTime"][:19]  # nanoseconds follow
+    return int(datetime.fromisoformat(f"{moment}+00:00").timestamp())
 
 
 def history(client: APIClient, container: str, session: str = "main") -> list[str]:

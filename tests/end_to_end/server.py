@@ -102,10 +102,11 @@ class Server:
         return self._process.wait(30)
 
     def close(self) -> None:
-        """End it if it still runs, and forget it."""
+        """End it if it still runs, and forget it; closing twice is allowed."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
-        LIVE.remove(self)
+        if self in LIVE:
+            LIVE.remove(self)
 
     def get(self, path: str) -> tuple[int, Any]:
         """Ask as a stranger; return the status and the JSON."""

@@ -18,14 +18,24 @@ _SEQUENCES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1
 
 
 class Terminal:
-    """One open connection; a thread reads it, so that it never lags behind the server."""
+    """One open connection; a thread reads it, so that it never lags behind the server.
+
+    ``buffer_bytes`` is what the kernel holds for a reader that does not read.
+    """
 
     def __init__(
-        self, url: str, header: dict[str, str], *, columns: int = 180, rows: int = 50
+        self,
+        url: str,
+        header: dict[str, str],
+        *,
+        columns: int = 180,
+        rows: int = 50,
+        buffer_bytes: int = 0,
     ) -> None:
+        options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)] if buffer_bytes else []
         self._socket = websocket.create_connection(
             url, header=header, subprotocols=["tty"], suppress_origin="Origin" in header,
-            timeout=DEADLINE_SECONDS, enable_multithread=True,
+            timeout=DEADLINE_SECONDS, enable_multithread=True, sockopt=options,
         )  # fmt: skip
         self._socket.settimeout(None)
         self.local_port: int = self._socket.sock.getsockname()[1]

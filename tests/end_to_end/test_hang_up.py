@@ -90,14 +90,15 @@ def test_revoked_token_closes_its_terminals_alone(
     until(lambda: not clients(), "closing the tab ends the last one")
 
 
-def test_suspended_account_gets_no_terminal_and_a_resumed_one_the_same_shell(
+def test_suspended_account_is_shut_out_until_it_is_resumed(
     server: Server, person: Person, visit: Visit
 ) -> None:
-    assert opened(visit).run("kept=yes") == 0
+    assert opened(visit).run("echo kept > ~/file") == 0
     boss = Visit(server, "boss")
     boss.submit(f"/admin/users/{person.username}/suspend")
     assert person.call("GET", "/api/v1/me").status == 401
+    assert person.call("POST", "/session").status == 401
     boss.submit(f"/admin/users/{person.username}/resume")
+    assert person.state() == "stopped"
     person.open()
-    state = person.workspace()
-    assert state["state"] == "running"
+    assert person.terminal().value("$(cat ~/file)") == "kept"

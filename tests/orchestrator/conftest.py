@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from models import Kind, User, Workspace, db, utcnow
-from orchestrator import workspaces
+from orchestrator import starting, workspaces
 from orchestrator.connections import Connection
 from orchestrator.platform import Platform
 from orchestrator.workspaces import Actor
@@ -34,7 +34,7 @@ def made(ann: User, platform: Platform) -> Workspace:
 
 @pytest.fixture
 def running(made: Workspace, platform: Platform) -> Workspace:
-    return workspaces.ensure_running(platform, made, ACTOR)
+    return starting.ensure_running(platform, made, ACTOR)
 
 
 @pytest.fixture

@@ -84,7 +84,9 @@ def test_different_workspaces_do_not_wait_for_each_other(
         assert holder(other) == "one:8000"
 
 
-def test_a_claim_waits_for_its_turn(app: Flask, made: Workspace, ours: Claims, theirs: Claims) -> None:
+def test_a_claim_waits_for_its_turn(
+    app: Flask, made: Workspace, ours: Claims, theirs: Claims
+) -> None:
     got = threading.Event()
 
     def wait() -> None:

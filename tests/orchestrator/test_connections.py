@@ -51,7 +51,11 @@ def test_a_connection_has_a_row_that_says_who_what_and_where(
 ) -> None:
     row = row_of(live)
     assert (row.user_id, row.workspace_id) == (running.user_id, running.id)
-    assert (row.server, row.address, row.kind) == (platform.connections.server, "192.0.2.1", "terminal")
+    assert (row.server, row.address, row.kind) == (
+        platform.connections.server,
+        "192.0.2.1",
+        "terminal",
+    )
     assert row.opened_at == row.last_seen_at == running.started_at
 
 
@@ -104,7 +108,9 @@ def test_an_older_input_never_replaces_a_newer_one(
     assert platform.connections.last_input(running.id) == now
 
 
-def test_nobody_typed_yet_is_no_time(platform: Platform, live: Connection, running: Workspace) -> None:
+def test_nobody_typed_yet_is_no_time(
+    platform: Platform, live: Connection, running: Workspace
+) -> None:
     assert platform.connections.last_input(running.id) is None
     assert platform.connections.last_input(running.id + 1) is None
 

@@ -38,7 +38,9 @@ def stops(**known: object) -> bool:
 
 
 def test_thresholds_come_from_the_settings() -> None:
-    assert Policy.of(Settings(idle_seconds=7, busy_cpu_percent=1.5)) == Policy(7, 86_400, 1.5, 16_384)
+    assert Policy.of(Settings(idle_seconds=7, busy_cpu_percent=1.5)) == Policy(
+        7, 86_400, 1.5, 16_384
+    )
 
 
 def test_idle_workspace_stops_after_the_time_and_not_before() -> None:
@@ -176,9 +178,7 @@ def test_durations_are_said_as_people_do(seconds: float, text: str) -> None:
     assert words(timedelta(seconds=seconds)) == text
 
 
-moments = st.datetimes(
-    datetime(2031, 5, 5), datetime(2031, 5, 7), timezones=st.just(UTC)
-)
+moments = st.datetimes(datetime(2031, 5, 5), datetime(2031, 5, 7), timezones=st.just(UTC))
 activities = st.builds(
     Activity, started_at=moments, last_input_at=st.none() | moments,
     last_busy_at=st.none() | moments, snoozed_until=st.none() | moments,

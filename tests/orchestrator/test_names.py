@@ -29,7 +29,9 @@ def grammatical(text: str, shortest: int, longest: int) -> bool:
 
 
 likely = st.text(alphabet=ALPHABET + "-", max_size=36)
-anything = st.one_of(likely, st.text(max_size=36), st.text(alphabet=ALPHABET + "-A.\n٣ｅ", max_size=6))
+anything = st.one_of(
+    likely, st.text(max_size=36), st.text(alphabet=ALPHABET + "-A.\n٣ｅ", max_size=6)
+)
 
 
 @every_parser
@@ -54,7 +56,9 @@ def test_exactly_the_grammar_is_accepted(parse, shortest: int, longest: int) -> 
 
 
 @every_parser
-@pytest.mark.parametrize("twin", ["аdmin1", "ｕser", "usér", "us\u0065\u0301r", "user\u200b", "ⅷa", "١a"])
+@pytest.mark.parametrize(
+    "twin", ["аdmin1", "ｕser", "usér", "us\u0065\u0301r", "user\u200b", "ⅷa", "١a"]
+)
 def test_look_alikes_are_refused(parse, shortest: int, longest: int, twin: str) -> None:
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
         text = unicodedata.normalize(form, twin)

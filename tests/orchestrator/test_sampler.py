@@ -74,7 +74,9 @@ def test_only_what_runs_is_kept() -> None:
     sampler.forget(NAME)
 
 
-@given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.integers(0, 1 << 40)), max_size=40))
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e6), st.integers(0, 1 << 40)), max_size=40)
+)
 def test_rates_are_never_negative(raw: list[tuple[float, float, int]]) -> None:
     sampler = sampled(*((at, usage(cpu, io, io)) for at, cpu, io in sorted(raw)))
     for rates in (sampler.now(NAME), sampler.window(NAME)):

@@ -92,6 +92,7 @@ class Template(BaseModel):
     title: str
     description: str
     image: str
+    image_present: bool = Field(description="Whether the engine has it, so that it can start.")
     cpus: float
     memory_bytes: int
     pids: int
@@ -141,8 +142,9 @@ class Workspaces(BaseModel):
 
 class Session(BaseModel):
     name: str
-    attached: int
+    attached: int = Field(description="Terminals that show it.")
     created_at: datetime
+    command: str = Field(description="The program in front, such as bash or nvim.")
 
 
 class Sessions(BaseModel):

@@ -4,7 +4,6 @@ from flask import Response, current_app, jsonify
 from sqlalchemy import text
 
 from models import db
-from orchestrator import catalogue
 from web import live, present
 from web.api import openapi, schema
 from web.api.operation import api, operation
@@ -14,7 +13,7 @@ from web.identity import caller, platform
 @operation("GET", "/templates", tag="catalogue", answer=schema.Templates)
 def list_templates() -> schema.Templates:
     """List what workspaces can be made from."""
-    return schema.Templates(templates=[present.template(row) for row in catalogue.templates()])
+    return schema.Templates(templates=present.templates(platform()))
 
 
 @operation("GET", "/events", tag="live", media="text/event-stream")

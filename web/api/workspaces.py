@@ -1,7 +1,7 @@
 """Workspaces over the API."""
 
 from models import Workspace, utcnow
-from orchestrator import access, catalogue, sessions, workspaces
+from orchestrator import access, catalogue, sessions, starting, workspaces
 from orchestrator.access import Right
 from orchestrator.policy import allowance_of, default_limits
 from orchestrator.spec import Limits
@@ -88,7 +88,7 @@ def delete_workspace(name: str) -> None:
 @operation("POST", "/workspaces/<name>/start", tag="workspaces", answer=schema.Workspace)
 def start_workspace(name: str) -> schema.Workspace:
     """Start a workspace and answer once its terminal does."""
-    return _shown(workspaces.ensure_running(platform(), _mine(name, Right.OPERATE), _actor()))
+    return _shown(starting.ensure_running(platform(), _mine(name, Right.OPERATE), _actor()))
 
 
 @operation("POST", "/workspaces/<name>/stop", tag="workspaces", answer=schema.Workspace)
@@ -100,7 +100,7 @@ def stop_workspace(name: str) -> schema.Workspace:
 @operation("POST", "/workspaces/<name>/restart", tag="workspaces", answer=schema.Workspace)
 def restart_workspace(name: str) -> schema.Workspace:
     """Stop and start a workspace; new limits come into force."""
-    return _shown(workspaces.restart(platform(), _mine(name, Right.OPERATE), _actor()))
+    return _shown(starting.restart(platform(), _mine(name, Right.OPERATE), _actor()))
 
 
 @operation("POST", "/workspaces/<name>/snooze", tag="workspaces", body=schema.Snooze,
@@ -117,7 +117,10 @@ def list_sessions(name: str) -> schema.Sessions:
     found = sessions.listed(platform(), _mine(name, Right.ATTACH))
     return schema.Sessions(
         sessions=[
-            schema.Session(name=s.name, attached=s.attached, created_at=s.created_at) for s in found
+            schema.Session(
+                name=s.name, attached=s.attached, created_at=s.created_at, command=s.command
+            )
+            for s in found
         ]
     )
 
@@ -136,5 +139,5 @@ def open_session() -> schema.Opened:
     """
     user, actor = caller().user, _actor()
     row = workspaces.default_of(platform(), user, utcnow(), actor)
-    row = workspaces.ensure_running(platform(), row, actor)
+    row = starting.ensure_running(platform(), row, actor)
     return schema.Opened(workspace=row.name, state=row.state, url=f"/w/{row.name}/")

@@ -88,7 +88,7 @@ export class Card {
       ...(template?.ports ?? []).map((port) => h("span", { class: "chip", title: "A port that this template uses" }, `:${port}`)));
     const part = { running: () => this.running(), stopped: () => this.stopped(), failed: () => this.failed(), starting: () => this.waiting(), stopping: () => this.waiting(), deleting: () => this.waiting() }[this.workspace.state];
     part();
-    if (hadFocus) this.foot.querySelector<HTMLElement>("a, button")?.focus();
+    if (hadFocus) (this.foot.querySelector<HTMLElement>("a, button") ?? this.title.querySelector("a"))?.focus();
   }
 
   private running(): void {

@@ -12,7 +12,7 @@ export function downloadHome(): void {
   if (!listening) listen("archive", update);
   listening = true;
   const id = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const note = toast("Packing your home", { seconds: 0, text: "The browser saves it as a .tar file." });
+  const note = toast("Packing your home", { seconds: 0, text: "The browser saves it as a .tar.gz file." });
   note.body.append(h("div", { class: "bar unknown" }, h("span")));
   mine.set(id, note);
   const link = h("a", { href: `/api/v1/home/archive?id=${id}`, download: true, hidden: true });

@@ -8,6 +8,8 @@ export interface DialogOptions {
   /** Label of the button that submits. */
   verb: string;
   danger?: boolean;
+  /** False where there is nothing to cancel. */
+  cancel?: boolean;
   /** Runs on submit; the dialog closes when it succeeds and shows the problem when it throws. */
   submit: () => Promise<void> | void;
   /** Puts a problem beside its field; returns whether it did. */
@@ -33,7 +35,7 @@ export function openDialog(options: DialogOptions): Dialog {
   const form = h("form", { method: "dialog", novalidate: true },
     h("header", {}, h("h2", { id }, options.title), iconButton("Close", "x", close)),
     h("div", { class: "body" }, failure, ...options.body),
-    h("footer", {}, button("Cancel", null, "", close), ok));
+    h("footer", {}, options.cancel === false ? null : button("Cancel", null, "", close), ok));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (ok.disabled) return;
@@ -71,7 +73,8 @@ export function confirmThat(question: string, verb: string, danger = false): Pro
       submit: () => { agreed = true; },
     });
     if (!rest.length) element.querySelector<HTMLElement>(".body")?.style.setProperty("padding", "6px");
-    ok.focus();
+    // Enter must not delete what a slip of the hand chose.
+    (danger ? element.querySelector<HTMLElement>("footer button") : ok)?.focus();
     element.addEventListener("close", () => resolve(agreed));
   });
 }

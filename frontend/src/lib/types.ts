@@ -60,6 +60,8 @@ export interface User {
 export interface Session {
   name: string;
   attached: number;
+  /** What runs in it, where the server tells. */
+  command?: string;
   created_at: string;
 }
 

@@ -19,7 +19,8 @@ export function showHelp(): void {
   const rows = KEYS.map(([key, what]) => h("tr", {}, h("td", {}, h("kbd", {}, key)), h("td", {}, what)));
   openDialog({
     title: "Keys and help",
-    verb: "Good",
+    verb: "Close",
+    cancel: false,
     body: [
       h("table", { class: "keys" }, h("tbody", {}, ...rows)),
       h("p", { class: "muted" }, "Each tab is a tmux session in the workspace. It goes on when you close the browser, and other devices see the same one. It ends when you close the tab with its ×, when its shell exits, or when the workspace stops."),

@@ -106,6 +106,32 @@ class TestRun:
         assert errors == []
         assert docker_engine.run(spec).digest == spec.digest()
 
+    def test_a_rebuilt_image_reaches_a_stopped_container_but_not_a_running_one(
+        self, docker_engine: DockerEngine, docker_client: APIClient, sleeper: Sleeper, run_id: str
+    ) -> None:
+        name = f"rb-{run_id}-image"
+        docker_client.tag("chaospine:1.0.0", name, tag="1")
+        spec = sleeper(image=f"{name}:1")
+        try:
+            docker_engine.run(spec)
+            before = docker_client.inspect_container(spec.name)["Id"]
+            docker_client.commit(before, name, tag="1")  # another image under the same name
+            docker_engine.run(spec)
+            assert docker_client.inspect_container(spec.name)["Id"] == before
+            docker_engine.stop(spec.name)
+            docker_engine.run(spec)
+            after = docker_client.inspect_container(spec.name)
+            assert after["Id"] != before
+            assert after["Image"] == docker_client.inspect_image(spec.image)["Id"]
+            docker_engine.stop(spec.name)
+            docker_client.remove_image(spec.image, force=True)
+            docker_engine.run(spec)  # what it was made from is still there
+            assert docker_client.inspect_container(spec.name)["Id"] == after["Id"]
+        finally:
+            docker_engine.remove(spec.name)
+            for image in docker_client.images(name):
+                docker_client.remove_image(image["Id"], force=True)
+
     def test_a_container_of_somebody_else_is_left_alone(
         self, docker_engine: DockerEngine, docker_client: APIClient, sleeper: Sleeper
     ) -> None:
