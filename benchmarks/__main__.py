@@ -1,6 +1,7 @@
 """Run one benchmark, or all: ``python -m benchmarks [name] [--json]``. Ends with 1 on a miss."""
 
 import argparse
+import signal
 import sys
 
 from benchmarks import scale, start, terminal
@@ -15,6 +16,8 @@ def main() -> int:
     parser.add_argument("name", choices=[*BENCHMARKS, "all"], default="all", nargs="?")
     parser.add_argument("--json", action="store_true", help="print a list instead of a table")
     arguments = parser.parse_args()
+    # By default it would end the process without the clean-up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names = list(BENCHMARKS) if arguments.name == "all" else [arguments.name]
     results = [result for name in names for result in BENCHMARKS[name]()]
     print(document(results) if arguments.json else table(results))

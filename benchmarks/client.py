@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Self
 
 TIMEOUT_SECONDS = 60.0
-_PIECE = memoryview(bytearray(1 << 20))
+_WASTE = memoryview(bytearray(1 << 20))
 
 
 class Terminal:
@@ -80,7 +80,7 @@ class Terminal:
         count = len(self._data)
         self._data.clear()
         while count < size:
-            received = self.sock.recv_into(_PIECE)
+            received = self.sock.recv_into(_WASTE)
             if not received:
                 raise ConnectionError("the terminal was closed")
             count += received
@@ -112,7 +112,7 @@ class Terminal:
             self._receive()
 
     def _receive(self) -> None:
-        received = self.sock.recv_into(_PIECE)
+        received = self.sock.recv(1 << 18)
         if not received:
             raise ConnectionError("the terminal was closed")
-        self._data += _PIECE[:received]
+        self._data += received

@@ -74,7 +74,7 @@ def ttyd_program() -> Path:
     wanted = TTYD_SHA256[os.uname().machine]
     if not program.exists() or sha256(program.read_bytes()).hexdigest() != wanted:
         CACHE.mkdir(parents=True, exist_ok=True)
-        made = docker("create", IMAGE)
+        (made,) = docker("create", IMAGE)
         try:
             docker("cp", f"{made}:/usr/local/bin/ttyd", str(program))
         finally:
@@ -84,12 +84,12 @@ def ttyd_program() -> Path:
     return program
 
 
-def docker(*arguments: str) -> str:
-    """Run the docker command and return what it prints."""
+def docker(*arguments: str) -> list[str]:
+    """Run the docker command and return the words that it prints."""
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"docker {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout.strip()
+    return done.stdout.split()
 
 
 @contextmanager

@@ -14,11 +14,13 @@ from benchmarks.client import Terminal
 from benchmarks.processes import ROOT, docker, free_port, wait_until
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.engines.docker_network import bridge_name
+from orchestrator.engines.docker_spec import INSTANCE_LABEL
 from orchestrator.engines.egress import Egress
 from orchestrator.platform import RUN_ROOT
 
 ENGINE_URL = "unix:///var/run/docker.sock"
 PASSWORD = "correct horse battery staple"
+PREFIX = "bench-"
 READY_SECONDS = 60.0
 
 
@@ -26,7 +28,8 @@ class Server:
     """``python app.py`` with its own data, port and instance; a context manager."""
 
     def __init__(self, **settings: str) -> None:
-        self.instance = f"bench-{os.getpid()}"
+        sweep_the_killed()
+        self.instance = f"{PREFIX}{os.getpid()}"
         self.port = free_port()
         self._directory = tempfile.TemporaryDirectory(prefix="rbbench")
         self.data_dir = Path(self._directory.name)
@@ -58,7 +61,7 @@ class Server:
         self._process.kill()
         self._process.wait()
         self._log.close()
-        self._sweep()
+        sweep(self.instance, self.run_dirs())
         self._directory.cleanup()
 
     @property
@@ -88,23 +91,29 @@ class Server:
             raise RuntimeError(f"the server did not start: {self.log()}")
         return "RootBlood serves" in self.log()
 
-    def _sweep(self) -> None:
-        engine = DockerEngine(
-            ENGINE_URL, instance=self.instance, run_root=self.run_dirs(), enforce_egress=False
-        )
-        for status in list(engine.census()):
-            engine.remove(status.name)
-        engine.close()
-        with suppress(OSError):  # a directory that is still mounted stays
-            (self.run_dirs() / ".lock").unlink()
-            self.run_dirs().rmdir()
-        label = f"label=rootblood.instance={self.instance}"
-        for volume in docker("volume", "ls", "-q", "--filter", label).split():
-            docker("volume", "rm", volume)
-        if docker("network", "ls", "-q", "--filter", f"name=^{self.instance}$"):
-            docker("network", "rm", self.instance)
-        if os.geteuid() == 0:
-            Egress(self.instance, bridge_name(self.instance), ()).remove()
+
+def sweep(instance: str, run_dirs: Path) -> None:
+    """Remove all that a server of this instance made on the machine."""
+    engine = DockerEngine(ENGINE_URL, instance=instance, run_root=run_dirs, enforce_egress=False)
+    for status in list(engine.census()):
+        engine.remove(status.name)
+    engine.close()
+    with suppress(OSError):  # a directory that is still mounted stays
+        (run_dirs / ".lock").unlink()
+        run_dirs.rmdir()
+    for volume in docker("volume", "ls", "-q", "--filter", f"label={INSTANCE_LABEL}={instance}"):
+        docker("volume", "rm", volume)
+    for network in docker("network", "ls", "-q", "--filter", f"name=^{instance}$"):
+        docker("network", "rm", network)
+    if os.geteuid() == 0:
+        Egress(instance, bridge_name(instance), ()).remove()
+
+
+def sweep_the_killed() -> None:
+    """Remove what benchmarks left behind that were killed before they could."""
+    for instance in docker("network", "ls", "--format", "{{.Name}}", "--filter", f"name=^{PREFIX}"):
+        if not Path(f"/proc/{instance.removeprefix(PREFIX)}").exists():
+            sweep(instance, RUN_ROOT / instance)
 
 
 class User:

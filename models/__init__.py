@@ -1,6 +1,6 @@
 """Rows and their invariants. Nothing here knows the orchestrator, the web or the engine."""
 
-from models.accounts import Invite, Login, Role, Standing, Token, User
+from models.accounts import Invite, Login, Role, Standing, Token, User, one_at_a_time
 from models.database import (
     UtcDateTime,
     configure_sqlite,
@@ -31,6 +31,7 @@ __all__ = [
     "configure_sqlite",
     "db",
     "end_reading",
+    "one_at_a_time",
     "rows_changed",
     "utcnow",
     "writing",

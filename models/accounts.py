@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, String
+from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.database import Model, UtcDateTime
+from models.database import Model, UtcDateTime, db
 
 
 def text_enum(kind: type[StrEnum]) -> Enum:
@@ -74,6 +74,14 @@ class User(Model):
 
     def get_id(self) -> str:
         return str(self.id)
+
+
+def one_at_a_time(user_id: int) -> None:
+    """Let one transaction at a time count and name what is this user's, until it ends.
+
+    SQLite's write lock is held already (see models.writing), and it ignores FOR UPDATE.
+    """
+    db.session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
 
 
 class Login(Model):

@@ -67,7 +67,8 @@ class UtcDateTime(TypeDecorator[datetime]):
 def writing() -> Iterator[None]:
     """Commit at the end, or roll back and raise: the one transaction of a use case.
 
-    Ends whatever read transaction is open. On SQLite the write lock is taken first.
+    Ends whatever read transaction is open. What was loaded before an ``end_reading()`` may be old:
+    refresh what is decided on. On SQLite the write lock is taken first.
     """
     db.session.rollback()
     try:

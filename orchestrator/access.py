@@ -4,8 +4,9 @@ from enum import StrEnum
 
 from sqlalchemy import select
 
-from models import Role, Standing, User, Workspace, db
+from models import Role, Standing, User, Workspace, db, end_reading
 from orchestrator.errors import Forbidden, NotFound
+from orchestrator.names import could_be, parse_workspace
 
 
 class Right(StrEnum):
@@ -20,14 +21,15 @@ class Right(StrEnum):
 def workspace_for(user: User, name: str, right: Right) -> Workspace:
     """Return the user's workspace of that name when the right is theirs.
 
-    Another person's workspace is as absent as one that never was. Raises: NotFound, Forbidden.
+    Another person's workspace is as absent as one that never was. No transaction stays open: the
+    caller goes on to the engine. Raises: NotFound, Forbidden.
     """
     require_active(user)
-    workspace = db.session.scalar(
-        select(Workspace).where(Workspace.user_id == user.id, Workspace.name == name)
-    )
+    query = select(Workspace).where(Workspace.user_id == user.id, Workspace.name == name)
+    workspace = db.session.scalar(query) if could_be(parse_workspace, name) else None
+    end_reading()
     if workspace is None or right not in rights(user, workspace):
-        raise NotFound(f"You have no workspace named '{name}'")
+        raise NotFound(f"You have no workspace named '{name[:40]}'")
     return workspace
 
 

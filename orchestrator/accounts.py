@@ -4,6 +4,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from models import (
     ActiveSession,
@@ -14,15 +15,19 @@ from models import (
     Token,
     User,
     db,
+    end_reading,
+    one_at_a_time,
     rows_changed,
     writing,
 )
 from orchestrator import access, audit
 from orchestrator.errors import AlreadyExists, BadInput, Forbidden, NotFound, WrongCredentials
+from orchestrator.logs import log
 from orchestrator.names import parse_password, parse_title, parse_username
 from orchestrator.passwords import fingerprint, hash_password, new_secret, verify
 from orchestrator.settings import Registration, Settings
 
+LOG = log(__name__)
 TOKEN_PREFIX = "rb_"  # noqa: S105  # it makes leaked tokens recognisable
 TOKENS_MAX = 50
 INVITE_DAYS_MAX = 90
@@ -43,10 +48,9 @@ def register(
     Raises: BadInput, AlreadyExists, Forbidden when registration does not allow it.
     """
     name = parse_username(username)
-    parse_password(password)
-    if password == name:
-        raise BadInput("The password must not be the username", field="password")
+    _check_password(password, name)
     _check_registration(settings, now, invite)
+    end_reading()
     password_hash = hash_password(password)
     with writing():
         _serialise_registration()
@@ -68,6 +72,11 @@ def register(
         user.uid = settings.uid_base + user.id
         audit.record(now, name, "account.registered", name, address=address)
     return user
+
+
+def _check_password(password: str, username: str) -> None:
+    if parse_password(password) == username:
+        raise BadInput("The password must not be the username", field="password")
 
 
 def _check_registration(settings: Settings, now: datetime, invite: str) -> None:
@@ -97,8 +106,9 @@ def authenticate(username: str, password: str) -> User:
     Unknown user, wrong password and suspended account answer alike, after the same time.
     Raises: WrongCredentials.
     """
-    user = db.session.scalar(select(User).where(User.username == username[:100]))
-    db.session.rollback()  # no read transaction while the hash is computed
+    name = username[:100].replace("\0", " ")  # which PostgreSQL would refuse to compare
+    user = db.session.scalar(select(User).where(User.username == name))
+    end_reading()
     fits = verify(user.password_hash if user else None, password[:1000])
     if user is None or not fits or user.standing is not Standing.ACTIVE:
         raise WrongCredentials
@@ -159,10 +169,11 @@ def change_password(
 
     Raises: BadInput (field ``current`` or ``new``).
     """
+    end_reading()
     if not verify(user.password_hash, current[:1000]):
         raise BadInput("That is not your present password", field="current")
     try:
-        parse_password(new)
+        _check_password(new, user.username)
     except BadInput as error:
         raise BadInput(error.message, field="new", hint=error.hint) from None
     password_hash = hash_password(new)
@@ -193,6 +204,7 @@ def create_token(
         expires_at=now + timedelta(days=days),
     )
     with writing():
+        one_at_a_time(user.id)
         db.session.execute(delete(Token).where(Token.user_id == user.id, Token.expires_at < now))
         count = db.session.scalar(select(func.count(Token.id)).where(Token.user_id == user.id))
         if (count or 0) >= TOKENS_MAX:
@@ -242,16 +254,22 @@ def delete_token(user: User, now: datetime, token_id: int, *, address: str) -> N
 
 
 def touch(row: Login | Token, user: User, now: datetime) -> None:
-    """Remember that a login or token was used; at most one write in five minutes."""
+    """Remember that a login or token was used; at most one write in five minutes.
+
+    A database that cannot be written to, as on a full disk, shuts nobody out.
+    """
     seen = row.last_seen_at if isinstance(row, Login) else row.last_used_at
     if seen is not None and now - seen < timedelta(minutes=5):
         return
-    with writing():
-        if isinstance(row, Login):
-            db.session.execute(update(Login).where(Login.id == row.id).values(last_seen_at=now))
-        else:
-            db.session.execute(update(Token).where(Token.id == row.id).values(last_used_at=now))
-        db.session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))
+    try:
+        with writing():
+            if isinstance(row, Login):
+                db.session.execute(update(Login).where(Login.id == row.id).values(last_seen_at=now))
+            else:
+                db.session.execute(update(Token).where(Token.id == row.id).values(last_used_at=now))
+            db.session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))
+    except OperationalError as error:
+        LOG.warning("account.not-touched", why=str(error.orig))
 
 
 def create_invite(admin: User, now: datetime, days: int) -> tuple[Invite, str]:

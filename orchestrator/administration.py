@@ -19,7 +19,8 @@ from models import (
     writing,
 )
 from orchestrator import access, audit, workspaces
-from orchestrator.errors import BadInput, Conflict, NotFound
+from orchestrator.errors import BadInput, Conflict, NotFound, RootBloodError
+from orchestrator.names import could_be, parse_username
 from orchestrator.platform import Platform
 from orchestrator.policy import CPUS_MIN, MEMORY_MIN_BYTES, PIDS_MIN, Allowance, home_of
 from orchestrator.workspaces import Actor
@@ -49,18 +50,27 @@ def users(admin: User) -> list[UserRow]:
     return [UserRow(user, count, int(up or 0)) for user, count, up in db.session.execute(query)]
 
 
-def _other(admin: User, username: str) -> User:
-    access.require_admin(admin)
-    user = db.session.scalar(select(User).where(User.username == username))
+def _named(username: str) -> User:
+    query = select(User).where(User.username == username).execution_options(populate_existing=True)
+    user = db.session.scalar(query) if could_be(parse_username, username) else None
     if user is None:
         raise NotFound(f"There is no account '{username[:40]}'")
+    return user
+
+
+def _other(admin: User, username: str) -> User:
+    access.require_admin(admin)
+    user = _named(username)
     if user.id == admin.id:
         raise Conflict("You cannot do that to your own account", hint="Ask another administrator.")
     return user
 
 
 def suspend(platform: Platform, admin: User, now: datetime, username: str, *, address: str) -> None:
-    """Shut an account out at once: sign-ins and connections end, workspaces stop."""
+    """Shut an account out at once: sign-ins and connections end, workspaces stop.
+
+    Raises: EngineError, Busy, once all was tried, when a workspace could not be stopped.
+    """
     user = _other(admin, username)
     with writing():
         user = db.session.merge(user)
@@ -71,8 +81,16 @@ def suspend(platform: Platform, admin: User, now: datetime, username: str, *, ad
     platform.connections.hang_up_revoked()
     platform.feed.publish(user.id)
     actor = Actor(admin.username, address)
+    failure: RootBloodError | None = None
     for workspace in workspaces.of_user(user):
-        workspaces.stop(platform, workspace, actor, reason="The account was suspended")
+        try:
+            workspaces.stop(platform, workspace, actor, reason="The account was suspended")
+        except NotFound:
+            pass  # deleted meanwhile
+        except RootBloodError as error:
+            failure = error
+    if failure is not None:
+        raise failure
 
 
 def resume(admin: User, now: datetime, username: str, *, address: str) -> None:
@@ -107,9 +125,7 @@ def set_allowance(
             hint=f"At least {CPUS_MIN} cpus, 64 MiB of memory and {PIDS_MIN} processes.",
         )
     with writing():
-        user = db.session.scalar(select(User).where(User.username == username))
-        if user is None:
-            raise NotFound(f"There is no account '{username[:40]}'")
+        user = _named(username)
         user.max_workspaces = allowance.workspaces
         user.max_cpus = allowance.cpus
         user.max_memory_bytes = allowance.memory_bytes
@@ -141,6 +157,7 @@ def events(admin: User, page: int) -> tuple[list[Event], int]:
     """Return a page of the audit log, newest first, and how many pages there are."""
     access.require_admin(admin)
     count = db.session.scalar(select(func.count(Event.id))) or 0
-    query = select(Event).order_by(Event.id.desc())
-    rows = db.session.scalars(query.offset((max(page, 1) - 1) * EVENTS_A_PAGE).limit(EVENTS_A_PAGE))
-    return list(rows), max(1, -(-count // EVENTS_A_PAGE))
+    pages = max(1, -(-count // EVENTS_A_PAGE))
+    skipped = (min(max(page, 1), pages) - 1) * EVENTS_A_PAGE
+    query = select(Event).order_by(Event.id.desc()).offset(skipped).limit(EVENTS_A_PAGE)
+    return list(db.session.scalars(query)), pages

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from models import Template, User, Workspace, db, writing
 from orchestrator import access, audit
 from orchestrator.errors import AlreadyExists, BadInput, Conflict, NotFound
-from orchestrator.names import parse_image, parse_template, parse_title
+from orchestrator.names import could_be, parse_image, parse_template, parse_title
 from orchestrator.policy import CPUS_MIN, MEMORY_MIN_BYTES, PIDS_MIN
 
 DEFAULT = "chaospine"
@@ -34,8 +35,8 @@ class Entry:
         parse_template(self.name)
         parse_title(self.title, field="title")
         parse_image(self.image)
-        if len(self.description) > 2000:
-            raise BadInput("Use up to 2000 characters", field="description")
+        if len(self.description) > 2000 or "\0" in self.description:
+            raise BadInput("Use up to 2000 characters of text", field="description")
         if not CPUS_MIN <= self.cpus <= 1024:
             raise BadInput(f"cpus must be {CPUS_MIN} to 1024", field="cpus")
         if not MEMORY_MIN_BYTES <= self.memory_bytes <= 1 << 44:
@@ -68,13 +69,18 @@ def templates(*, all_of_them: bool = False) -> list[Template]:
 
 def template_named(name: str | None) -> Template:
     """Return an enabled template; None is the default one. Raises: NotFound."""
-    query = select(Template).where(Template.enabled, Template.name == (name or DEFAULT))
-    template = db.session.scalar(query)
+    wanted = DEFAULT if name is None else name
+    query = select(Template).where(Template.enabled)
+    template = (
+        db.session.scalar(query.where(Template.name == wanted))
+        if could_be(parse_template, wanted)
+        else None
+    )
     if template is None and name is None:
-        template = db.session.scalar(select(Template).where(Template.enabled).limit(1))
+        template = db.session.scalar(query.order_by(Template.id).limit(1))
     if template is None:
         raise NotFound(
-            f"There is no template '{name or DEFAULT}'", hint="Choose one from the catalogue."
+            f"There is no template '{wanted[:40]}'", hint="Choose one from the catalogue."
         )
     return template
 
@@ -91,10 +97,12 @@ def add(admin: User, now: datetime, entry: Entry, *, address: str) -> Template:
     access.require_admin(admin)
     entry.checked()
     with writing():
-        if db.session.scalar(select(Template.id).where(Template.name == entry.name)):
-            raise AlreadyExists(f"There is a template '{entry.name}' already")
         template = _fill(Template(created_at=now), entry)
         db.session.add(template)
+        try:
+            db.session.flush()
+        except IntegrityError as error:
+            raise AlreadyExists(f"There is a template '{entry.name}' already") from error
         audit.record(now, admin.username, "template.added", entry.name, address=address,
                      image=entry.image)  # fmt: skip
     return template

@@ -6,6 +6,7 @@ letters and digits with single inner hyphens. ``<port>--<workspace>--<user>`` is
 """
 
 import re
+from collections.abc import Callable
 
 from orchestrator.errors import BadInput
 
@@ -52,6 +53,18 @@ def parse_username(text: object) -> str:
 def parse_workspace(text: object) -> str:
     """Return ``text`` when it can name a workspace. Raises: BadInput."""
     return _label(text, what="workspace name", field="name", shortest=1, longest=WORKSPACE_MAX)
+
+
+def could_be(parse: Callable[[object], str], text: object) -> bool:
+    """Return whether ``parse`` accepts ``text``: what cannot be a name need not be looked up.
+
+    PostgreSQL raises an error when it is to compare a text with a NUL in it.
+    """
+    try:
+        parse(text)
+    except BadInput:
+        return False
+    return True
 
 
 def parse_session(text: object) -> str:

@@ -58,7 +58,7 @@ def _start(platform: Platform, row: Workspace, actor: Actor) -> Workspace:
         raise
     now = utcnow()
     with writing():
-        row = db.session.merge(row)
+        db.session.refresh(row)
         workspaces.move(row, State.RUNNING)
         row.started_at = now
         row.last_input_at = row.last_busy_at = None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
-from models import ActiveSession, State, Workspace, db, rows_changed, writing
+from models import ActiveSession, State, Workspace, db, end_reading, rows_changed, writing
 from orchestrator import workspaces
 from orchestrator.collector import (
     STALE_AFTER,
@@ -18,7 +18,7 @@ from orchestrator.collector import (
     plan,
 )
 from orchestrator.engines import Status
-from orchestrator.errors import Busy, EngineError, EngineUnreachable, NotFound
+from orchestrator.errors import Busy, EngineError, NotFound
 from orchestrator.idleness import Activity, Policy, working
 from orchestrator.logs import log
 from orchestrator.platform import Platform
@@ -28,6 +28,8 @@ COLLECTOR = workspaces.Actor("collector")
 JUMP_SECONDS = 30.0
 """A clock that moved this much against the monotonic one was set, or the machine slept."""
 _BUSY_WRITE = timedelta(seconds=60)
+_FRESH = select(Workspace).execution_options(populate_existing=True)
+"""As the rows are now, not as this session read them a moment ago."""
 
 
 def activity_of(platform: Platform, row: Workspace) -> Activity:
@@ -90,16 +92,17 @@ class Collector:
 
     def _facts(self, now: datetime, *, only: str | None = None) -> Facts:
         census: Mapping[str, Status] | None
+        end_reading()
         try:
             census = (
                 {status.name: status for status in self._platform.engine.census()}
                 if only is None
                 else {only: self._platform.engine.inspect(only)}
             )
-        except EngineUnreachable as error:
+        except EngineError as error:
             census = None
             LOG.warning("engine.unreachable", reason=error.message)
-        rows = db.session.scalars(select(Workspace)).all()
+        rows = db.session.scalars(_FRESH).all()
         facts = tuple(
             WorkspaceFact(
                 container=row.container,
@@ -173,8 +176,10 @@ class Collector:
         return True
 
     def _row(self, container: str) -> Workspace | None:
-        rows = db.session.scalars(select(Workspace)).all()
-        return next((row for row in rows if row.container == container), None)
+        rows = db.session.scalars(_FRESH).all()
+        found = next((row for row in rows if row.container == container), None)
+        end_reading()
+        return found
 
     def _remove_orphan(self, action: Action) -> bool:
         if self._row(action.name) is not None:

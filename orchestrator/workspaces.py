@@ -16,6 +16,7 @@ from models import (
     Workspace,
     db,
     end_reading,
+    one_at_a_time,
     utcnow,
     writing,
 )
@@ -77,7 +78,7 @@ def create(
     chosen = catalogue.template_named(template)
     limits = check_limits(limits or default_limits(chosen, allowance), allowance)
     with writing():
-        _one_at_a_time(user.id)
+        one_at_a_time(user.id)
         _require_free(user.id, name)
         mine = select(func.count(Workspace.id)).where(Workspace.user_id == user.id)
         if (db.session.scalar(mine) or 0) >= allowance.workspaces:
@@ -98,14 +99,6 @@ def create(
     return workspace
 
 
-def _one_at_a_time(user_id: int) -> None:
-    """Let one transaction at a time count and name this user's workspaces.
-
-    SQLite's write lock is held already, and it ignores FOR UPDATE.
-    """
-    db.session.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
-
-
 def _require_free(user_id: int, name: str) -> None:
     taken = select(Workspace.id).where(Workspace.user_id == user_id, Workspace.name == name)
     if db.session.scalar(taken) is not None:
@@ -115,13 +108,16 @@ def _require_free(user_id: int, name: str) -> None:
 def default_of(platform: Platform, user: User, now: datetime, actor: Actor) -> Workspace:
     """Return ``main``, made on first use; fifty callers at once still make one."""
     query = select(Workspace).where(Workspace.user_id == user.id, Workspace.name == DEFAULT_NAME)
-    if (workspace := db.session.scalar(query)) is not None:
+    workspace = db.session.scalar(query)
+    end_reading()
+    if workspace is not None:
         return workspace
     try:
         return create(platform, user, now, DEFAULT_NAME, actor=actor)
     except AlreadyExists:
-        db.session.rollback()
-        return db.session.scalars(query).one()
+        workspace = db.session.scalars(query).one()
+        end_reading()
+        return workspace
 
 
 def stop(platform: Platform, workspace: Workspace, actor: Actor, *, reason: str = "") -> Workspace:
@@ -146,7 +142,7 @@ def stop_claimed(platform: Platform, row: Workspace, actor: Actor, *, reason: st
         raise
     now = utcnow()
     with writing():
-        row = db.session.merge(row)
+        db.session.refresh(row)
         move(row, State.STOPPED, reason=reason)
         row.stopped_at = now
         row.snoozed_until = None
@@ -209,9 +205,9 @@ def change(
             end_reading()
             platform.engine.remove(row.container)  # named after it; the next start makes it anew
         with writing():
-            row = db.session.merge(row)
+            db.session.refresh(row)
             if name is not None and name != row.name:
-                _one_at_a_time(row.user_id)
+                one_at_a_time(row.user_id)
                 _require_free(row.user_id, name)
                 audit.record(now, actor.name, "workspace.renamed", row.name,
                              address=actor.address, to=name)  # fmt: skip
@@ -229,10 +225,10 @@ def snooze(platform: Platform, workspace: Workspace, now: datetime, minutes: int
     if not 0 <= minutes <= SNOOZE_MINUTES_MAX:
         raise BadInput(f"Choose 0 to {SNOOZE_MINUTES_MAX} minutes", field="minutes")
     with writing():
-        row = db.session.merge(workspace)
-        row.snoozed_until = now + timedelta(minutes=minutes) if minutes else None
+        db.session.refresh(workspace)
+        workspace.snoozed_until = now + timedelta(minutes=minutes) if minutes else None
     platform.feed.publish(workspace.user_id)
-    return row
+    return workspace
 
 
 def mark(
@@ -245,7 +241,7 @@ def mark(
 ) -> None:
     """Write down what the engine did without us to a workspace that the caller has claimed."""
     with writing():
-        row = db.session.merge(row)
+        db.session.refresh(row)
         move(row, state, reason=reason, log=log)
         if state is State.RUNNING:
             row.started_at = now
@@ -264,7 +260,8 @@ def set_state(
 ) -> None:
     """Move a workspace that the caller has claimed, and tell who watches."""
     with writing():
-        move(db.session.merge(row), state, reason=reason, log=log)
+        db.session.refresh(row)  # with its user, who is part of the container's name
+        move(row, state, reason=reason, log=log)
     platform.feed.publish(row.user_id)
 
 

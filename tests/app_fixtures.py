@@ -26,8 +26,8 @@ from orchestrator.platform import Platform
 from orchestrator.settings import Settings
 from orchestrator.storage.memory import MemoryStorage
 from tests import postgres
-from tests.browser import Browser
 from tests.engine import WatchedEngine
+from tests.visitor import Visitor
 from web import create_app
 from web.limits import limiter
 
@@ -59,7 +59,8 @@ class Database:
     app: Flask
 
 
-def _platform(settings: Settings, server: str, lease: float = 60.0) -> Platform:
+def make_platform(settings: Settings, server: str, lease: float = 60.0) -> Platform:
+    """Put a server together without touching anything outside the data directory."""
     return Platform(
         settings=settings,
         engine=WatchedEngine(),
@@ -75,14 +76,15 @@ def _platform(settings: Settings, server: str, lease: float = 60.0) -> Platform:
 def _migrated(kind: str, data_dir: Path, url: str = "") -> Iterator[Database]:
     # The disk's fill level is not these tests' business.
     settings = Settings(data_dir=data_dir, database_url=url, reserve_bytes=0, start_seconds=5.0)
-    app = create_app(_platform(settings, "template"))
+    app = create_app(make_platform(settings, "template"))
     with app.app_context():
         flask_migrate.upgrade()
     yield Database(kind, settings, app)
-    _close(app)
+    close(app)
 
 
-def _close(app: Flask) -> None:
+def close(app: Flask) -> None:
+    """Close the server's connections to its database."""
     with app.app_context():
         db.engine.dispose()
 
@@ -136,7 +138,7 @@ def settings(database: Database) -> Settings:
 @pytest.fixture
 def app(database: Database) -> Iterator[Flask]:
     """The server, with an engine and a storage that this test has for itself."""
-    platform = database.app.extensions["rootblood"] = _platform(database.settings, "test:1")
+    platform = database.app.extensions["rootblood"] = make_platform(database.settings, "test:1")
     yield database.app
     _check(platform)
 
@@ -151,13 +153,13 @@ def make_app(settings: Settings) -> Iterator[Callable[..., Flask]]:
 
     def make(server: str = "test:2", lease: float = 60.0, **changes: Any) -> Flask:
         parts = {k: changes.pop(k) for k in ("engine", "storage") if k in changes}
-        platform = _platform(replace(settings, **changes), server, lease)
+        platform = make_platform(replace(settings, **changes), server, lease)
         made.append(create_app(replace(platform, **parts)))
         return made[-1]
 
     yield make
     for app in made:
-        _close(app)
+        close(app)
         _check(app.extensions["rootblood"])
 
 
@@ -191,13 +193,13 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def sign_up(app: Flask) -> Callable[..., Browser]:
+def sign_up(app: Flask) -> Callable[..., Visitor]:
     """Return ``sign_up(name)``: a browser that is signed in. The first is the administrator."""
 
-    def sign(name: str) -> Browser:
-        browser = Browser(app, name, PASSWORD)
-        browser.register()
-        return browser
+    def sign(name: str) -> Visitor:
+        visitor = Visitor(app, name, PASSWORD)
+        visitor.register()
+        return visitor
 
     return sign
 

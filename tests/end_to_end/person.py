@@ -65,9 +65,7 @@ class Caller:
         assert answer.status < 300, answer
         return answer.body
 
-    def terminal(
-        self, name: str = "main", session: str = "main", **options: int
-    ) -> Terminal:
+    def terminal(self, name: str = "main", session: str = "main", **options: int) -> Terminal:
         """Open a terminal; it is closed with :meth:`leave`. ``options``: see :class:`Terminal`."""
         url = f"ws://{self.server.host}/api/v1/workspaces/{name}/terminal?session={session}"
         made = Terminal(url, self.header, **options)
@@ -176,7 +174,7 @@ class Person(Caller):
     def rows(self) -> list[int]:
         """Return the ids of the rows of the person's live connections."""
         query = f"SELECT id FROM active_sessions WHERE user_id = {self._id}"
-        return [row for row, in self.server.rows(query)]
+        return [row for (row,) in self.server.rows(query)]
 
     def container(self, name: str = "main") -> str:
         return f"rb-{self.userhash}-{name}"

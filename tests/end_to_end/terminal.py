@@ -14,7 +14,9 @@ from tests.end_to_end.waiting import DEADLINE_SECONDS, until
 
 OUTPUT, INPUT, RESIZE = b"0", b"0", b"1"  # ttyd 1.7.7, src/server.h
 _KEPT_BYTES = 4 << 20
-_SEQUENCES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()].|\x1b.")
+_SEQUENCES = re.compile(
+    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()].|\x1b."
+)
 
 
 class Terminal:

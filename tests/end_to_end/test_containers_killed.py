@@ -14,9 +14,7 @@ from tests.end_to_end.waiting import AT_ONCE_SECONDS, until
 pytestmark = pytest.mark.engine
 
 
-def test_container_killed_under_an_open_terminal(
-    person: Person, docker_client: APIClient
-) -> None:
+def test_container_killed_under_an_open_terminal(person: Person, docker_client: APIClient) -> None:
     person.open()
     terminal = person.terminal()
     assert terminal.run("echo kept > ~/file") == 0
@@ -44,7 +42,9 @@ def test_terminal_server_killed_inside_says_why(person: Person) -> None:
 
 
 def test_workspace_killed_by_its_memory_limit_says_so(person: Person) -> None:
-    person.ok("POST", "/api/v1/workspaces", {"name": "small", "limits": {"memory_bytes": 128 << 20}})
+    person.ok(
+        "POST", "/api/v1/workspaces", {"name": "small", "limits": {"memory_bytes": 128 << 20}}
+    )
     person.ok("POST", "/api/v1/workspaces/small/start")
     terminal = person.terminal("small")
     hungry = "python3 -c 'x = bytearray(1 << 30)'"
@@ -68,9 +68,7 @@ def test_fifty_openings_at_once_make_one_container(
 
 
 @pytest.mark.slow
-def test_twenty_people_open_at_once(
-    server: Server, people: Callable[..., Person]
-) -> None:
+def test_twenty_people_open_at_once(server: Server, people: Callable[..., Person]) -> None:
     with ThreadPoolExecutor(20) as pool:
         crowd = list(pool.map(lambda _: people(server), range(20)))
         answers = list(pool.map(lambda one: one.call("POST", "/session"), crowd))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing
-from tests.end_to_end.person import PASSWORD, Person
+from tests.end_to_end.person import PASSWORD, Answer, Person
 from tests.end_to_end.server import Server
 from tests.end_to_end.waiting import until
 
@@ -43,9 +43,7 @@ class Disk:
 
 
 @pytest.fixture(scope="module")
-def disk(
-    docker_client: object, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Disk]:
+def disk(docker_client: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
     path = tmp_path_factory.mktemp("disk")
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", path],
@@ -103,7 +101,7 @@ def test_full_disk_fails_what_writes_and_keeps_the_rest(
         assert unused.ok("GET", "/api/v1/me")["username"] == unused.username
         assert person.state() == "running"
         assert cramped.get("/healthz")[0] == 200
-        with unused.asking("GET", "/login") as page:
+        with unused.asking("GET", "/") as page:
             assert page.status == 200
         assert terminal.value("$((6 * 7))") == "42"
     finally:
@@ -119,7 +117,7 @@ def test_full_disk_fails_what_writes_and_keeps_the_rest(
                       {"username": later.username, "password": PASSWORD}).status == 201  # fmt: skip
 
 
-def _refusal(person: Person):
+def _refusal(person: Person) -> Answer | None:
     """Write until it is refused: the log of the database has some space left at first."""
     answer = person.call("PATCH", "/api/v1/workspaces/main", {"limits": {"pids": 64}})
     return answer if answer.status >= 400 else None

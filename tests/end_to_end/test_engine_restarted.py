@@ -1,6 +1,7 @@
 """The container engine goes away and comes back: what is unknown is not called stopped."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from docker import APIClient
 
 from tests.conftest import missing
+from tests.end_to_end.leftovers import RUN_ROOT
 from tests.end_to_end.person import Person
 from tests.end_to_end.second_engine import SecondEngine
 from tests.end_to_end.server import Server
@@ -17,12 +19,26 @@ pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
+def instance(instances: str) -> str:
+    """The name of the installation on the second engine."""
+    return f"{instances}-2nd"
+
+
+@pytest.fixture(scope="module")
 def second(
-    docker_client: APIClient, image: str, tmp_path_factory: pytest.TempPathFactory
+    docker_client: APIClient,
+    image: str,
+    instance: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SecondEngine]:
     for tool in ("dockerd", "unshare", "nsenter", "setpriv"):
         if shutil.which(tool) is None:
             missing(f"needs {tool}")
+    # Run directories that the server mounts have to show in the engine's namespace too.
+    run_root = RUN_ROOT / instance
+    run_root.mkdir(mode=0o711, parents=True, exist_ok=True)
+    for options in (["--bind", run_root, run_root], ["--make-shared", run_root]):
+        subprocess.run(["mount", *options], check=True)
     engine = SecondEngine(tmp_path_factory.mktemp("engine"))
     try:
         engine.start()
@@ -30,12 +46,18 @@ def second(
         yield engine
     finally:
         engine.close()
+        subprocess.run(["umount", "--recursive", run_root], check=True)
+        shutil.rmtree(run_root, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
-def served(second: SecondEngine, make_server: Callable[..., Server]) -> Server:
-    # The rules would be installed in this namespace, where that engine has no bridge.
-    return make_server(engine_url=second.url, egress="off", collector_seconds=1).start()
+def served(second: SecondEngine, instance: str, make_server: Callable[..., Server]) -> Server:
+    return make_server(
+        instance=instance,
+        engine_url=second.url,
+        egress="off",  # the rules would be installed here, where that engine has no bridge
+        collector_seconds=1,
+    ).start()
 
 
 def test_engine_killed_and_started_again(
@@ -67,9 +89,7 @@ def test_engine_killed_and_started_again(
     assert (failed.status, failed.slug) == (503, "engine-unreachable")
 
     second.start()  # without live-restore it ends the containers it finds
-    until(
-        lambda: person.call("POST", "/session").status == 200, "it opens again", seconds=60
-    )
+    until(lambda: person.call("POST", "/session").status == 200, "it opens again", seconds=60)
     assert person.state() == "running"
     assert person.terminal().value("$(cat ~/file)") == "kept"
 
@@ -94,11 +114,12 @@ def test_workspace_that_ended_with_the_engine_says_so(
 
 
 def test_server_starts_before_its_engine(
-    second: SecondEngine, make_server: Callable[..., Server], people: Callable[..., Person]
+    served: Server, second: SecondEngine, people: Callable[..., Person]
 ) -> None:
+    served.stop()
     second.kill()
-    early = make_server(engine_url=second.url, egress="off", collector_seconds=1).start()
-    person = people(early)
+    served.start()
+    person = people(served)
     assert person.call("POST", "/session").slug == "engine-unreachable"
     assert person.state() in ("failed", "stopped")
     second.start()

@@ -60,9 +60,7 @@ def delete(visit: Visit, person: Person, boss: Visit) -> None:
     person.ok("DELETE", "/api/v1/workspaces/main")
 
 
-@pytest.mark.parametrize(
-    "end", [log_out, change_password, suspend, end_other_logins, stop, delete]
-)
+@pytest.mark.parametrize("end", [log_out, change_password, suspend, end_other_logins, stop, delete])
 def test_terminal_closes_at_once_on(
     end: Callable[[Visit, Person, Visit], None], server: Server, visit: Visit, person: Person
 ) -> None:

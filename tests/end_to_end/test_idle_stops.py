@@ -70,9 +70,7 @@ def after_idle(scene: Scene) -> dict[str, Any]:
     return {row["name"]: row for row in rows}
 
 
-def test_idle_one_stops_although_its_tab_is_open(
-    scene: Scene, after_idle: dict[str, Any]
-) -> None:
+def test_idle_one_stops_although_its_tab_is_open(scene: Scene, after_idle: dict[str, Any]) -> None:
     scene.idle.wait_closed()
     reason = after_idle["idle"]["reason"]
     assert reason.startswith("Stopped as idle: no input for ")

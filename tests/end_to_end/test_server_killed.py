@@ -18,9 +18,7 @@ SESSIONS = "SELECT id FROM active_sessions"
 
 
 @pytest.fixture
-def four(
-    server: Server, people: Callable[..., Person]
-) -> list[tuple[Person, str]]:
+def four(server: Server, people: Callable[..., Person]) -> list[tuple[Person, str]]:
     """Four running workspaces of two people."""
     found = [(people(server), name) for name in ("one", "two")]
     found += [(person, "three") for person, _ in found]
@@ -39,7 +37,7 @@ def test_twenty_terminals_come_back_to_the_same_shells(
         opened = dict(zip(places, pool.map(lambda p: p[0].terminal(*p[1:]), places), strict=True))
         list(pool.map(lambda p: opened[p].run(f"kept={secret[p]}"), places))
         until(lambda: len(server.rows(SESSIONS)) == 20, "every terminal has its row")
-        before = {row for row, in server.rows(SESSIONS)}
+        before = {row for (row,) in server.rows(SESSIONS)}
 
         server.kill()
         for terminal in opened.values():
@@ -50,7 +48,7 @@ def test_twenty_terminals_come_back_to_the_same_shells(
         opened = dict(zip(places, pool.map(lambda p: p[0].terminal(*p[1:]), places), strict=True))
         kept = dict(zip(places, pool.map(lambda p: opened[p].value("$kept"), places), strict=True))
     assert kept == secret
-    after = {row for row, in server.rows(SESSIONS)}
+    after = {row for (row,) in server.rows(SESSIONS)}
     assert len(after) == 20
     assert not after & before
     for person, name in four:
@@ -82,9 +80,7 @@ def test_output_of_the_time_without_a_server_is_all_there(
     again.wait_for("line-777-end")
 
 
-def test_stopping_with_a_terminal_open_is_quick_and_clean(
-    server: Server, person: Person
-) -> None:
+def test_stopping_with_a_terminal_open_is_quick_and_clean(server: Server, person: Person) -> None:
     person.open()
     terminal = person.terminal()
     assert terminal.run("true") == 0

@@ -5,7 +5,17 @@ from flask import Flask
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from models import Event, State, Template, User, Workspace, db, rows_changed, utcnow, writing
+from models import (
+    Event,
+    State,
+    Template,
+    User,
+    Workspace,
+    db,
+    rows_changed,
+    utcnow,
+    writing,
+)
 from orchestrator.settings import Settings
 from tests.app_fixtures import account, on_both_databases, together
 

@@ -198,6 +198,7 @@ def test_an_invitation_works_once(settings: Settings) -> None:
     invite, secret = accounts.create_invite(ann, utcnow(), 7)
     bob = account(by_invite(settings), "bob", invite=secret)
     assert bob.role is Role.USER
+    db.session.expire_all()
     assert [(i.created_by, i.used_by) for i in accounts.invites()] == [("ann", "bob")]
     for wrong in (secret, "", secret + "x", invite.secret_hash):
         with pytest.raises(Forbidden):

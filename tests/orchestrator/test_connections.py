@@ -18,7 +18,9 @@ Again = Callable[[Workspace], Workspace]
 
 @pytest.fixture
 def live(platform: Platform, running: Workspace, connect: Connect) -> Connection:
-    return connect(platform, running, now=running.started_at)
+    connection = connect(platform, running, now=running.started_at)
+    connection.opened -= timedelta(minutes=1)  # long enough ago for input to be a person's
+    return connection
 
 
 def row_of(connection: Connection) -> ActiveSession:
@@ -63,6 +65,17 @@ def test_typing_writes_nothing_by_itself(live: Connection) -> None:
     assert writes(lambda: [live.on_input() for _ in range(1000)]) == []
 
 
+def test_what_a_terminal_answers_when_it_opens_is_no_input(
+    platform: Platform, running: Workspace, connect: Connect
+) -> None:
+    fresh = connect(platform, running)
+    fresh.on_input()
+    assert fresh.last_input is None
+    fresh.opened -= timedelta(seconds=4)
+    fresh.on_input()
+    assert fresh.last_input is not None
+
+
 def test_each_row_is_written_at_most_once_a_minute(platform: Platform, live: Connection) -> None:
     def minute(begin: float) -> list[str]:
         seen = []
@@ -81,6 +94,7 @@ def test_the_heartbeat_carries_the_last_input(
     platform: Platform, live: Connection, running: Workspace, again: Again
 ) -> None:
     live.on_input()
+    assert live.last_input is not None
     now = later(live, TOUCH_SECONDS)
     platform.connections.touch(now)
     assert row_of(live).last_seen_at == now
@@ -119,6 +133,7 @@ def test_the_last_input_survives_the_connection(
     platform: Platform, live: Connection, running: Workspace, again: Again
 ) -> None:
     live.on_input()
+    assert live.last_input is not None
     platform.connections.ended(live)
     assert open_sessions() == [live.id], "ending it must not touch the database"
     assert platform.connections.bury() == {running.user_id}

@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 _CSRF = re.compile(r'<meta name="csrf-token" content="([^"]+)">')
 
 
-class Browser:
+class Visitor:
     """Keeps cookies and sends the CSRF token of the page it saw last, as the forms do."""
 
     def __init__(self, app: Flask, name: str, password: str) -> None:

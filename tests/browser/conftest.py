@@ -1,0 +1,110 @@
+"""Real Chromium against the real server on the real engine."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_playwright
+
+from tests.browser.screen import DEADLINE_SECONDS, RESULTS, Complaints, Screen
+from tests.conftest import missing
+from tests.end_to_end.fixtures import (  # noqa: F401
+    instances,
+    make_server,
+    people,
+    person,
+    pytest_runtest_makereport,
+)
+from tests.end_to_end.person import Person
+from tests.end_to_end.server import PROJECT, Server
+
+CHROMIUM = Path("/usr/bin/chromium")
+# As root, and without anything that asks its maker's servers. lan.test stands for the name of a
+# machine in somebody's network, which browsers do not trust as they trust localhost.
+ARGUMENTS = [
+    *"--no-sandbox --disable-background-networking --disable-component-update".split(),
+    *"--disable-sync --no-first-run --no-default-browser-check".split(),
+    "--host-resolver-rules=MAP lan.test 127.0.0.1",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        missing(f"needs {CHROMIUM}: apt-get install chromium fonts-noto-cjk")
+    if not (PROJECT / "static/dist/manifest.json").exists():
+        missing("needs the front end: cd frontend && npm ci && npm run build")
+    expect.set_options(timeout=DEADLINE_SECONDS * 1000)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(instances: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:  # noqa: F811
+    """The server of all tests that do it no harm, with an administrator of the name ``boss``."""
+    started = Server(tmp_path_factory.mktemp("server"), f"{instances}-b").start()
+    Person(started, "boss")
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    return Complaints()
+
+
+@pytest.fixture
+def new_browser(
+    chromium: Browser, complaints: Complaints, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., BrowserContext]]:
+    """Return a maker of browsers that share nothing; the test fails if a page complains."""
+    made: list[BrowserContext] = []
+
+    def make(**options: Any) -> BrowserContext:
+        options.setdefault("viewport", {"width": 1280, "height": 800})
+        context = chromium.new_context(**options)
+        context.set_default_timeout(DEADLINE_SECONDS * 1000)
+        complaints.watch(context)
+        made.append(context)
+        return context
+
+    yield make
+    if request.session.testsfailed:
+        _photograph(made, re.sub(r"\W+", "-", request.node.name))
+    for context in made:
+        context.close()
+    assert complaints.unexpected() == []
+
+
+def _photograph(contexts: list[BrowserContext], name: str) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    pages = [page for context in contexts for page in context.pages]
+    for number, page in enumerate(pages):
+        with suppress(Error):  # a page that hangs has no picture
+            page.screenshot(path=RESULTS / f"failed-{name}-{number}.png", timeout=5000)
+
+
+@pytest.fixture
+def new_screen(
+    new_browser: Callable[..., BrowserContext], server: Server
+) -> Callable[..., Screen]:
+    """Return a maker of tabs, each in a browser of its own; the options are the browser's."""
+    return lambda **options: Screen(new_browser(**options).new_page(), server)
+
+
+@pytest.fixture
+def screen(new_screen: Callable[..., Screen], person: Person) -> Screen:  # noqa: F811
+    """A browser where a fresh account is signed in."""
+    return new_screen().sign_in(person.username)
+
+
+@pytest.fixture
+def terminal(screen: Screen, person: Person) -> Screen:  # noqa: F811
+    """The terminal page of a fresh account, with a shell."""
+    person.open()
+    return screen.enter()

@@ -1,0 +1,166 @@
+"""The product's pages in a real browser, as a person uses them."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
+
+from tests.end_to_end.person import PASSWORD
+from tests.end_to_end.server import PROJECT, Server
+from tests.end_to_end.waiting import until
+
+RESULTS = PROJECT / "test-results"
+DEADLINE_SECONDS = 20.0
+PROMPT = r"\$ *\Z"
+
+# What Chromium itself prints about failures that a test brings about.
+REFUSED = r"the server responded with a status of (401|403|404|409|422|503)"
+CUT_OFF = (
+    r"WebSocket connection to .* failed"
+    r"|net::ERR_(CONNECTION_|INCOMPLETE_CHUNKED|EMPTY_RESPONSE|NETWORK)"
+)
+
+
+class Complaints:
+    """What pages complain about in their consoles: nothing is allowed that was not announced."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+        self._expected: list[str] = []
+
+    def watch(self, context: BrowserContext) -> None:
+        context.on("console", self._console)
+        context.on("weberror", lambda error: self._found.append(f"uncaught: {error.error}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            where = message.location.get("url", "")
+            self._found.append(f"{message.type}: {message.text} ({where})")
+
+    def expect(self, *patterns: str) -> None:
+        """Allow what a browser itself prints about a failure that the test brings about."""
+        self._expected += patterns
+
+    def unexpected(self) -> list[str]:
+        return [text for text in self._found if not any(re.search(p, text) for p in self._expected)]
+
+
+class Screen:
+    """One tab of a browser at a server."""
+
+    def __init__(self, page: Page, server: Server, host: str = "localhost") -> None:
+        self.page = page
+        self.server = server
+        # Browsers trust http on localhost like https: the clipboard and secure cookies work.
+        self.url = f"http://{host}:{server.port}"
+
+    def go(self, path: str) -> "Screen":
+        self.page.goto(self.url + path)
+        return self
+
+    def tab(self) -> "Screen":
+        """Open another tab of the same browser."""
+        other = Screen(self.page.context.new_page(), self.server)
+        other.url = self.url
+        return other
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def dialog(self, name: str = "") -> Locator:
+        return self.page.get_by_role("dialog", name=name or None)
+
+    def sign_in(self, username: str, password: str = PASSWORD) -> "Screen":
+        """Sign in through the form and land on the dashboard."""
+        self.go("/login")
+        self.page.get_by_label("User name").fill(username)
+        self.page.get_by_label("Password", exact=True).fill(password)
+        self.button("Sign in").click()
+        expect(self.page.get_by_role("heading", name="Workspaces", exact=True)).to_be_visible()
+        return self
+
+    def choose(self, menu: str, item: str) -> None:
+        """Open a menu by its button's name and click an item of it."""
+        self.button(menu).click()
+        self.page.get_by_role("menu").get_by_text(item, exact=True).click()
+
+    def enter(self, workspace: str = "main") -> "Screen":
+        """Open the terminal page and wait for its prompt."""
+        self.go(f"/w/{workspace}/")
+        return self.prompts()
+
+    def prompts(self) -> "Screen":
+        """Wait until a shell's prompt is the last thing on the screen."""
+        self.shows(PROMPT)
+        return self
+
+    def text(self) -> str:
+        """Return what the terminal shows: the page's own hook for tests and measurements."""
+        return str(self.page.evaluate("window.rootblood?.text() ?? ''"))
+
+    def shows(self, pattern: str, *, seconds: float = DEADLINE_SECONDS) -> None:
+        """Wait until the terminal shows a match; ``^`` and ``$`` are those of a line."""
+        try:
+            until(lambda: re.search(pattern, self.text(), re.MULTILINE), pattern, seconds=seconds)
+        except AssertionError as error:
+            shown = self.text() or self.page.inner_text("body")
+            raise AssertionError(f"{pattern!r} is not in:\n{shown}") from error
+
+    def lacks(self, pattern: str) -> None:
+        """Wait until the terminal shows no match."""
+        until(
+            lambda: not re.search(pattern, self.text(), re.MULTILINE), f"no {pattern} is shown",
+            seconds=DEADLINE_SECONDS,
+        )  # fmt: skip
+
+    def type(self, line: str) -> None:
+        """Type a line into what has the focus and press Enter."""
+        self.page.keyboard.type(line)
+        self.page.keyboard.press("Enter")
+
+    def answers(self, number: int = 41) -> None:
+        """Check that a shell is there: it calculates."""
+        self.type(f"echo sum-$(({number} + 1))-")
+        self.shows(f"sum-{number + 1}-")
+
+    def size(self) -> tuple[int, int]:
+        """Return rows and columns as programs in the terminal see them."""
+        self.type("clear; echo size-$(stty size | tr ' ' x)-")
+        self.shows(r"^size-\d+x\d+-")
+        found = re.findall(r"^size-(\d+)x(\d+)-", self.text(), re.MULTILINE)[-1]
+        return int(found[0]), int(found[1])
+
+    def style(self, selector: str, name: str) -> str:
+        """Return a computed property of the first element that matches."""
+        script = "(element, name) => getComputedStyle(element).getPropertyValue(name)"
+        return str(self.page.locator(selector).first.evaluate(script, name))
+
+    def is_dark(self) -> bool:
+        """Return whether the page's background is rather black than white."""
+        parts = [float(part) for part in re.findall(r"[\d.]+", self.style("body", "background-color"))]
+        return sum(parts[:3]) / 3 < 128
+
+    def photograph(self, name: str) -> Path:
+        RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
+
+def requests_of(context: BrowserContext, path: str) -> list[Request]:
+    """Return a list that fills with the requests for a path from now on."""
+    made: list[Request] = []
+    context.on("request", lambda one: made.append(one) if path in one.url else None)
+    return made
+
+
+def becomes(page: Page, expression: str, wanted: Callable[[Any], bool] | object) -> Any:
+    """Wait until a JavaScript expression has the wanted value; return it."""
+
+    def met() -> list[Any]:
+        value = page.evaluate(expression)
+        return [value] if (wanted(value) if callable(wanted) else value == wanted) else []
+
+    return until(met, f"{expression} becomes {wanted}", seconds=DEADLINE_SECONDS)[0]

@@ -1,0 +1,227 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from models import Event, Role, Standing, State, User, Workspace, db, utcnow
+from orchestrator import access, accounts, administration, starting, workspaces
+from orchestrator.access import Right
+from orchestrator.connections import Connection
+from orchestrator.errors import (
+    AlreadyExists,
+    BadInput,
+    Conflict,
+    EngineError,
+    Forbidden,
+    NotFound,
+    WrongCredentials,
+)
+from orchestrator.platform import Platform
+from orchestrator.policy import Allowance, allowance_of, home_of
+from orchestrator.workspaces import Actor
+from tests.app_fixtures import PASSWORD, account, on_both_databases
+from tests.engine import WatchedEngine
+
+pytestmark = on_both_databases
+ACTOR = Actor("bob")
+FORTNIGHT = timedelta(days=14)
+Again = Callable[[Workspace], Workspace | None]
+
+
+@pytest.fixture
+def bobs(bob: User, platform: Platform) -> Workspace:
+    """Bob's running workspace."""
+    row = workspaces.create(platform, bob, utcnow(), "main", actor=ACTOR)
+    return starting.ensure_running(platform, row, ACTOR)
+
+
+def suspend(platform: Platform, admin: User, name: str = "bob") -> None:
+    administration.suspend(platform, admin, utcnow(), name, address="192.0.2.9")
+
+
+def remove(platform: Platform, admin: User, name: str = "bob") -> None:
+    administration.remove(platform, admin, utcnow(), name, address="192.0.2.9")
+
+
+def test_a_suspended_account_is_out_at_once(
+    platform: Platform, ann: User, bobs: Workspace, again: Again,
+    connect: Callable[..., Connection],
+) -> None:  # fmt: skip
+    bob = bobs.user
+    _, cookie = accounts.sign_in(bob, utcnow(), address="", agent="")
+    _, token = accounts.create_token(bob, utcnow(), "x", 1, address="")
+    tab = connect(platform, bobs)
+    suspend(platform, ann)
+    assert tab.carrier.closed == 1
+    assert (again(bobs).state, again(bobs).reason) == (State.STOPPED, "The account was suspended")
+    assert accounts.find_login(cookie, utcnow(), FORTNIGHT) is None
+    assert accounts.find_token(token, utcnow()) is None
+    with pytest.raises(WrongCredentials):
+        accounts.authenticate("bob", PASSWORD)
+    administration.resume(ann, utcnow(), "bob", address="")
+    assert accounts.authenticate("bob", PASSWORD)
+    assert accounts.find_login(cookie, utcnow(), FORTNIGHT) is None, "the old login stays ended"
+
+
+def test_one_workspace_that_does_not_stop_does_not_save_the_others(
+    platform: Platform, ann: User, bobs: Workspace, again: Again, engine: WatchedEngine
+) -> None:
+    other = workspaces.create(platform, bobs.user, utcnow(), "other", actor=ACTOR)
+    other = starting.ensure_running(platform, other, ACTOR)
+
+    def refuse(name: str) -> None:
+        if name == bobs.container:
+            raise EngineError("It does not let go")
+
+    engine.during["stop"] = refuse
+    with pytest.raises(EngineError, match="It does not let go"):
+        suspend(platform, ann)
+    assert again(bobs).user.standing is Standing.SUSPENDED
+    assert again(other).state is State.STOPPED
+
+
+def test_only_a_suspended_account_can_be_deleted_and_its_home_stays(
+    platform: Platform, ann: User, bobs: Workspace, again: Again, engine: WatchedEngine
+) -> None:
+    home, uid = home_of(bobs.user), bobs.user.uid
+    with pytest.raises(Conflict, match="Only a suspended account"):
+        remove(platform, ann)
+    suspend(platform, ann)
+    remove(platform, ann)
+    assert again(bobs) is None
+    assert list(engine.census()) == []
+    assert home in platform.storage.homes
+    event = db.session.scalars(select(Event).where(Event.action == "account.deleted")).one()
+    assert (event.actor, event.target, event.detail) == ("ann", "bob", {"home": home})
+    fresh = account(platform.settings, "bob")
+    assert fresh.uid != uid
+    assert home_of(fresh) != home
+
+
+def test_nobody_does_it_to_themselves(platform: Platform, ann: User) -> None:
+    with pytest.raises(Conflict):
+        suspend(platform, ann, "ann")
+    with pytest.raises(Conflict):
+        remove(platform, ann, "ann")
+    with pytest.raises(Conflict):
+        administration.set_role(ann, utcnow(), "ann", Role.USER, address="")
+    assert ann.is_admin
+
+
+def test_only_administrators_may(platform: Platform, ann: User, bob: User) -> None:
+    allowance = allowance_of(platform.settings, ann)
+    for act in (
+        lambda: suspend(platform, bob, "ann"),
+        lambda: remove(platform, bob, "ann"),
+        lambda: administration.resume(bob, utcnow(), "ann", address=""),
+        lambda: administration.set_role(bob, utcnow(), "bob", Role.ADMIN, address=""),
+        lambda: administration.set_allowance(bob, utcnow(), "bob", allowance, address=""),
+        lambda: administration.users(bob),
+        lambda: administration.events(bob, 1),
+    ):
+        with pytest.raises(Forbidden):
+            act()
+
+
+@pytest.mark.parametrize("name", ["nobody-here", "a\x00b", "x" * 1000])
+def test_an_unknown_account_is_not_found(platform: Platform, ann: User, name: str) -> None:
+    with pytest.raises(NotFound):
+        suspend(platform, ann, name)
+    with pytest.raises(NotFound):
+        allowance = allowance_of(platform.settings, ann)
+        administration.set_allowance(ann, utcnow(), name, allowance, address="")
+
+
+def test_administrators_make_administrators(ann: User, bob: User) -> None:
+    administration.set_role(ann, utcnow(), "bob", Role.ADMIN, address="")
+    assert administration.users(bob)
+    administration.set_role(ann, utcnow(), "bob", Role.USER, address="")
+    with pytest.raises(Forbidden):
+        administration.users(bob)
+
+
+def test_an_allowance_holds_for_that_account(platform: Platform, ann: User, bob: User) -> None:
+    own = Allowance(workspaces=1, cpus=0.5, memory_bytes=64 << 20, pids=32)
+    administration.set_allowance(ann, utcnow(), "bob", own, address="")
+    db.session.expire_all()
+    assert allowance_of(platform.settings, bob) == own
+    assert allowance_of(platform.settings, ann).workspaces == 5
+    workspaces.create(platform, bob, utcnow(), "one", actor=ACTOR)
+    with pytest.raises(Conflict, match="allows 1 workspaces"):
+        workspaces.create(platform, bob, utcnow(), "two", actor=ACTOR)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"workspaces": -1}, {"workspaces": 10**12}, {"cpus": 0.0}, {"cpus": float("nan")},
+        {"cpus": float("inf")}, {"memory_bytes": 1}, {"memory_bytes": 1 << 80}, {"pids": 1},
+        {"pids": 1 << 40},
+    ],
+)  # fmt: skip
+def test_allowances_are_bounded(
+    platform: Platform, ann: User, bob: User, change: dict[str, object]
+) -> None:
+    wrong = replace(allowance_of(platform.settings, bob), **change)
+    with pytest.raises(BadInput):
+        administration.set_allowance(ann, utcnow(), "bob", wrong, address="")
+
+
+def test_the_list_of_users_counts_workspaces(
+    ann: User, bobs: Workspace, platform: Platform
+) -> None:
+    workspaces.create(platform, bobs.user, utcnow(), "other", actor=ACTOR)
+    rows = administration.users(ann)
+    assert [(r.user.username, r.workspaces, r.running) for r in rows] == [
+        ("ann", 0, 0),
+        ("bob", 2, 1),
+    ]
+
+
+@pytest.mark.parametrize("page", [-5, 0, 1, 2, 10**30])
+def test_every_page_of_the_log_can_be_asked_for(
+    ann: User, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(administration, "EVENTS_A_PAGE", 2)
+    for _ in range(2):
+        accounts.sign_in(ann, utcnow(), address="192.0.2.1", agent="")
+    rows, pages = administration.events(ann, page)
+    assert pages == 2
+    expected = ["account.registered"] if page > 1 else ["account.signed-in"] * 2
+    assert [row.action for row in rows] == expected
+
+
+def test_events_say_who_did_what_to_what_and_from_where(
+    platform: Platform, ann: User, bob: User
+) -> None:
+    suspend(platform, ann)
+    event = administration.events(ann, 1)[0][0]
+    assert (event.actor, event.action, event.target) == ("ann", "account.suspended", "bob")
+    assert event.address == "192.0.2.9"
+
+
+@pytest.mark.parametrize("right", Right)
+def test_a_workspace_is_its_owners_alone(
+    ann: User, bob: User, bobs: Workspace, right: Right
+) -> None:
+    assert access.workspace_for(bob, "main", right).id == bobs.id
+    with pytest.raises(NotFound):
+        access.workspace_for(ann, "main", right)
+    bob.standing = Standing.SUSPENDED
+    with pytest.raises(Forbidden):
+        access.workspace_for(bob, "main", right)
+    db.session.rollback()
+
+
+@pytest.mark.parametrize("name", ["", "nope", "a\x00b", "../main", "x" * 10_000_000])
+def test_an_odd_name_is_as_absent_as_any(bob: User, bobs: Workspace, name: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        access.workspace_for(bob, name, Right.VIEW)
+    assert len(str(caught.value)) < 200
+
+
+def test_taken_names_are_taken(platform: Platform, bob: User) -> None:
+    with pytest.raises(AlreadyExists):
+        account(platform.settings, "bob")
