@@ -10,6 +10,7 @@ from gevent import monkey
 
 monkey.patch_all()  # first: what was imported before it would keep the blocking functions
 
+import gc
 import os
 import resource
 import signal
@@ -225,8 +226,11 @@ def main() -> int:
         background.stop()
         splicer.close("server-stopping")
 
+    gc.collect()
+    gc.freeze()  # what is loaded now stays: no later collection need walk over it
     serve(application, listener, stop=stop)
     pool.kill()
+    gc.freeze()  # nor take it apart at the end, which would last a second
     return 0
 
 

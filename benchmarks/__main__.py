@@ -5,7 +5,7 @@ import signal
 import sys
 
 from benchmarks import scale, start, terminal
-from benchmarks.results import document, table
+from benchmarks.results import Result, document, table
 
 BENCHMARKS = {"terminal": terminal.run, "start": start.run, "scale": scale.run}
 
@@ -19,8 +19,14 @@ def main() -> int:
     # By default it would end the process without the clean-up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     names = list(BENCHMARKS) if arguments.name == "all" else [arguments.name]
-    results = [result for name in names for result in BENCHMARKS[name]()]
-    print(document(results) if arguments.json else table(results))
+    results: list[Result] = []
+    for name in names:
+        measured = BENCHMARKS[name]()
+        results += measured
+        if not arguments.json:
+            print(table(measured), end="\n\n", flush=True)
+    if arguments.json:
+        print(document(results))
     return 1 if any(result.ok is False for result in results) else 0
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +23,7 @@ ENGINE_URL = "unix:///var/run/docker.sock"
 PASSWORD = "correct horse battery staple"
 PREFIX = "bench-"
 READY_SECONDS = 60.0
+KEPT_SECONDS = 30.0
 
 
 class Server:
@@ -124,16 +126,20 @@ class User:
         self.name = name
         self.token = token
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+        self._used = time.monotonic()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Send one request and return the answer's JSON. Raises: RuntimeError."""
         headers = {"Content-Type": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
+        if time.monotonic() - self._used > KEPT_SECONDS:
+            self._connection.close()  # the server hangs up on who says nothing for so long
         content = None if body is None else json.dumps(body)
         self._connection.request(method, path, content, headers)
         response = self._connection.getresponse()
         text = response.read()
+        self._used = time.monotonic()
         if response.status >= 300:
             raise RuntimeError(f"{method} {path}: {response.status} {text.decode()[:500]}")
         return json.loads(text) if text else None

@@ -1,14 +1,18 @@
 // Bundles src/ into ../static/dist: scripts, styles, the icon sprite and a manifest of sizes.
 import { build, context } from "esbuild";
-import { cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const root = dirname(fileURLToPath(import.meta.url));
-const out = join(root, "../static/dist");
+const dist = join(root, "../static/dist");
 const pages = join(root, "../templates");
 const watching = process.argv.includes("--watch");
+// A server may be serving what is there: it is replaced when all of it is ready.
+const out = watching ? dist : `${dist}.${process.pid}`;
+if (!watching) process.on("exit", () => rmSync(out, { recursive: true, force: true }));
 
 const shared = {
   absWorkingDir: root,
@@ -87,4 +91,6 @@ if (watching) {
   await Promise.all(targets.map((target) => build(target)));
   for (const [file, size] of Object.entries(await writeManifest()))
     console.log(`${String(size.bytes).padStart(8)} ${String(size.gzip_bytes).padStart(8)} gz  ${file}`);
+  await rm(dist, { recursive: true, force: true });
+  await rename(out, dist);
 }

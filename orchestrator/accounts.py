@@ -129,6 +129,7 @@ def sign_in(user: User, now: datetime, *, address: str, agent: str) -> tuple[Log
     with writing():
         db.session.add(login)
         db.session.flush()
+        db.session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))
         audit.record(now, user.username, "account.signed-in", address=address)
     return login, secret
 

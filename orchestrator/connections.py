@@ -112,7 +112,10 @@ class Connections:
         return {connection.user_id for connection in ended}
 
     def hang_up_revoked(self) -> int:
-        """Close every connection whose row is gone; return how many."""
+        """Close every connection whose row is gone; return how many.
+
+        One that is still being put together stays listed, so that the next call closes it.
+        """
         with self._guard:
             live = dict(self._live)
         if not live:
@@ -120,12 +123,11 @@ class Connections:
         mine = select(ActiveSession.id).where(ActiveSession.server == self.server)
         rows = set(db.session.scalars(mine))
         db.session.rollback()
-        gone = [connection for id, connection in live.items() if id not in rows]
-        for connection in gone:
+        gone = [(c.id, c.carrier) for id, c in live.items() if id not in rows and c.carrier]
+        for id, carrier in gone:
             with self._guard:
-                self._live.pop(connection.id, None)
-            if connection.carrier is not None:
-                connection.carrier.close()
+                self._live.pop(id, None)
+            carrier.close()
         return len(gone)
 
     def touch(self, now: datetime) -> None:

@@ -73,7 +73,7 @@ class Forbidden(RootBloodError):
 class NotFound(RootBloodError):
     slug = "not-found"
     title = "There is nothing here"
-    default_hint = "Check the name; it may have been renamed or deleted."
+    default_hint = "Check the name or the address; it may have been renamed or deleted."
 
 
 class Conflict(RootBloodError):

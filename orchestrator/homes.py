@@ -7,11 +7,11 @@ from contextlib import suppress
 
 from sqlalchemy import select
 
-from models import State, User, Workspace, db
+from models import State, User, Workspace, db, end_reading
 from orchestrator import catalogue
 from orchestrator.collector import HELPER_LIFETIME, HELPER_PREFIX
 from orchestrator.engines import Process
-from orchestrator.errors import EngineError, RootBloodError
+from orchestrator.errors import Conflict, EngineError, RootBloodError
 from orchestrator.feed import Transfer
 from orchestrator.logs import log
 from orchestrator.platform import Platform
@@ -20,6 +20,8 @@ from orchestrator.policy import helper_spec, home_of
 LOG = log(__name__)
 CHUNK_BYTES = 256 << 10
 REPORT_SECONDS = 0.5
+STALL_SECONDS = 120.0
+"""A program in the workspace may stop the archive's: then the download ends."""
 
 # GNU tar opens its second operand after it has read all of the first, so the file that collects
 # its warnings goes into the archive complete: what could not be read is never silently dropped.
@@ -49,12 +51,21 @@ class Archive:
         self._state = "running"
         self._helper = ""
         self._process: Process | None = None
-        self._home_bytes = platform.storage.usage(home_of(user))
+        self._home_bytes: int | None = None
+        self._closed = False
+        if user.id in platform.archiving:  # each may cost a container beyond the allowance
+            raise Conflict(
+                "Your home is being downloaded already",
+                hint="Wait until that download ends, or cancel it.",
+            )
+        platform.archiving.add(user.id)
         try:
+            self._home_bytes = platform.storage.usage(home_of(user))
             container = _running_container(user) or self._start_helper(user)
             self._process = platform.engine.spawn(
                 container, ("/bin/sh", "-c", _ARCHIVE, "archive", user.username)
             )
+            self._process.settimeout(STALL_SECONDS)
         except BaseException:
             self.close()
             raise
@@ -86,17 +97,20 @@ class Archive:
             except EngineError as error:  # the collector removes it later
                 LOG.warning("archive.helper-left", name=self._helper, why=error.message)
             self._helper = ""
+        if not self._closed:
+            self._closed = True
+            self._platform.archiving.discard(self._user_id)
         self._report()
 
     def _start_helper(self, user: User) -> str:
         """Start a container that only sees the home, read-only: no workspace runs."""
         platform = self._platform
+        image = catalogue.template_named(None).image
+        end_reading()
         home = platform.storage.unlock(
             home_of(user), owner=(user.uid, user.uid), target=f"/home/{user.username}"
         )
-        image = catalogue.template_named(None).image
         name = f"{HELPER_PREFIX}{user.userhash}-{secrets.token_hex(4)}"
-        db.session.rollback()
         self._helper = name
         lifetime = int(HELPER_LIFETIME.total_seconds()) - 3600
         platform.engine.run(helper_spec(user, name, image, home, lifetime))
@@ -119,7 +133,8 @@ class Archive:
 def open_archive(platform: Platform, user: User, transfer: str) -> Archive:
     """Begin an archive of the user's home; the caller iterates and closes it.
 
-    ``transfer`` names it in the feed. Raises: EngineError before the first byte.
+    ``transfer`` names it in the feed. Raises before the first byte: EngineError; Conflict while
+    another download of the same home is under way.
     """
     return Archive(platform, user, transfer)
 
@@ -127,6 +142,5 @@ def open_archive(platform: Platform, user: User, transfer: str) -> Archive:
 def _running_container(user: User) -> str | None:
     query = select(Workspace).where(Workspace.user_id == user.id, Workspace.state == State.RUNNING)
     row = db.session.scalars(query.limit(1)).first()
-    name = row.container if row else None
-    db.session.rollback()
-    return name
+    end_reading()
+    return row.container if row else None

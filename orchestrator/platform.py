@@ -51,6 +51,8 @@ class Platform:
     feed: Feed = field(default_factory=Feed)
     sampler: Sampler = field(default_factory=Sampler)
     watch: Watch = field(default_factory=Watch)
+    archiving: set[int] = field(default_factory=set)
+    """Users whose home is being downloaded through this process."""
     starts: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(STARTS_AT_ONCE)
     )

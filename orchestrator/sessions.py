@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from models import State, Workspace
-from orchestrator.errors import BadInput, EngineError, WorkspaceStopped
+from orchestrator.errors import BadInput, WorkspaceStopped
 from orchestrator.names import parse_session
 from orchestrator.platform import Platform
 
 _FORMAT = "#{session_name}\t#{session_attached}\t#{session_created}\t#{pane_current_command}"
 _COMMAND_MAX = 40
+_KILLED = 137  # 128 + SIGKILL: the workspace ended under the command
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +27,18 @@ class Session:
 
 
 def listed(platform: Platform, workspace: Workspace) -> list[Session]:
-    """Return the workspace's sessions, oldest first; none when it does not run.
+    """Return the workspace's sessions, oldest first; none when it is not meant to run.
 
     What the workspace says is not trusted: lines that are not ours to have named are dropped.
+    Raises: WorkspaceStopped, EngineError when there is no answer, which does not mean "none".
     """
     if workspace.state is not State.RUNNING:
         return []
-    try:
-        result = platform.engine.exec(
-            workspace.container, ("tmux", "list-sessions", "-F", _FORMAT), timeout=5.0
-        )
-    except (WorkspaceStopped, EngineError):
-        return []
+    result = platform.engine.exec(
+        workspace.container, ("tmux", "list-sessions", "-F", _FORMAT), timeout=5.0
+    )
+    if result.exit_code == _KILLED:
+        raise WorkspaceStopped
     found = [_parse(line) for line in result.stdout[:65536].decode("utf-8", "replace").splitlines()]
     return sorted((s for s in found if s is not None), key=lambda s: (s.created_at, s.name))
 

@@ -149,6 +149,7 @@ def stop_claimed(platform: Platform, row: Workspace, actor: Actor, *, reason: st
         _hang_up(row)
         audit.record(now, actor.name, "workspace.stopped", row.name, address=actor.address,
                      reason=reason)  # fmt: skip
+    platform.sampler.forget(row.container)
     _announce(platform, row.user_id)
     return row
 

@@ -14,6 +14,7 @@ from typing import Any
 from flask import Flask, Response, make_response, request
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from models import configure_sqlite, db
 from orchestrator.platform import Platform
@@ -69,6 +70,7 @@ def create_app(platform: Platform) -> Flask:
         SESSION_COOKIE_PATH="/",
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.converters["int"] = RowNumber
     db.init_app(app)
     with app.app_context():
         configure_sqlite(db.engine)
@@ -97,6 +99,13 @@ def create_app(platform: Platform) -> Flask:
     return app
 
 
+class RowNumber(IntegerConverter):
+    """Numbers in paths are those of rows; what no row can have is not found."""
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=2**31 - 1)
+
+
 def secret_key(path: Path) -> bytes:
     """Return the installation's secret key, made and kept on first use.
 
@@ -105,7 +114,8 @@ def secret_key(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        fresh = path.with_suffix(f".{os.getpid()}")
+        # Not named after the process: in a container the next one has the same number.
+        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(secrets.token_bytes(32))

@@ -1,6 +1,4 @@
-"""A WebSocket that echoes: with it a page can tell a proxy that blocks WebSockets from a
-workspace that is down.
-"""
+"""A WebSocket that echoes: a page can tell a proxy that blocks it from a workspace that is down."""
 
 from flask import Flask, request
 from flask_sock import Sock

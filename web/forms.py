@@ -1,8 +1,8 @@
 """What HTML forms need: numbers out of text, errors by field, and safe places to go on to."""
 
-from urllib.parse import urlsplit
-
 from orchestrator.errors import BadInput, RootBloodError
+
+LOCAL_PATH_MAX = 2000
 
 
 def number(text: str, field: str) -> int:
@@ -29,6 +29,6 @@ def field_errors(error: RootBloodError) -> dict[str, str]:
 
 def local_path(target: str) -> str:
     """Return ``target`` when it is a path on this server, else ``/``: never another site."""
-    parts = urlsplit(target) if target.isprintable() else urlsplit("")
-    local = not parts.scheme and not parts.netloc and target.startswith("/")
-    return target if local and not target.startswith(("//", "/\\")) else "/"
+    # Browsers take \ for / and leave out what cannot be printed: such a path is not one of ours.
+    odd = not target.isprintable() or "\\" in target or len(target) > LOCAL_PATH_MAX
+    return "/" if odd or not target.startswith("/") or target.startswith("//") else target

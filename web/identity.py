@@ -8,6 +8,7 @@ and a warning on every page.
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 
 from flask import Flask, Request, current_app, g, has_request_context, request, session
 from flask.sessions import SecureCookieSessionInterface
@@ -145,12 +146,17 @@ def forget() -> None:
     g.pop("caller", None)
 
 
+def _refuse() -> NoReturn:
+    raise SignInRequired
+
+
 def install(app: Flask) -> None:
     """Register sign-in, CSRF and the log's context."""
     app.session_interface = CookieSessions()
     manager = LoginManager(app)
     manager.anonymous_user = Anonymous
     manager.session_protection = None
+    manager.unauthorized_handler(_refuse)
 
     @manager.request_loader  # type: ignore[untyped-decorator]
     def load(_: Request) -> User | None:

@@ -60,13 +60,16 @@ def home() -> str:
     """Show the dashboard, or to a stranger what this is."""
     who = find_caller()
     if who is None:
-        return render_template("landing.html", registration=platform().settings.registration.value)
+        return render_template(
+            "landing.html",
+            registration=platform().settings.registration.value,
+            first=not accounts.anyone(),
+        )
     rows = present.workspaces(platform(), utcnow(), workspaces.of_user(who.user))
     boot = {
         "workspaces": [row.model_dump(mode="json") for row in rows],
         "templates": [row.model_dump(mode="json") for row in present.templates(platform())],
         "user": present.me(platform(), who.user).model_dump(mode="json"),
-        "features": {},
     }
     return render_template("dashboard.html", boot=boot, nav="workspaces")
 

@@ -7,15 +7,19 @@ the same facts as HTML.
 import sqlite3
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.routing.exceptions import WebsocketMismatch
+from werkzeug.wrappers import Response as BaseResponse
 
 from models import db
 from orchestrator import errors
 from orchestrator.logs import log
+from web.identity import find_caller
 
 LOG = log(__name__)
 
@@ -34,6 +38,7 @@ STATUS: dict[type[errors.RootBloodError], int] = {
     errors.EngineError: 502,
     errors.RootBloodError: 500,
 }
+_OURS = {404: errors.NotFound, 429: errors.TooManyRequests}
 
 
 def status_of(error: errors.RootBloodError) -> int:
@@ -63,12 +68,21 @@ def wants_json() -> bool:
     return request.path.startswith(("/api/", "/session", "/healthz", "/readyz"))
 
 
+def is_page() -> bool:
+    """Return whether a person asked for a page, rather than sent a form."""
+    return request.method in ("GET", "HEAD") and not wants_json()
+
+
 def answer(problem: dict[str, Any]) -> Response:
     """Return the problem as JSON or as a page."""
     if wants_json():
         response = jsonify(problem)
         response.mimetype = "application/problem+json"
     else:
+        try:
+            find_caller()
+        except DBAPIError:
+            g.caller = None  # the database cannot tell: the page does without a name on it
         response = make_response(render_template("error.html", problem=problem))
     response.status_code = problem["status"]
     if problem["status"] == HTTPStatus.UNAUTHORIZED:
@@ -79,15 +93,18 @@ def answer(problem: dict[str, Any]) -> Response:
 
 
 def _http_problem(error: HTTPException) -> dict[str, Any]:
+    """Return what Flask and its extensions refused by themselves, in our words if we have some."""
     status = error.code or 500
+    if isinstance(error, WebsocketMismatch):
+        return document(errors.BadInput("This address speaks WebSocket only", field="Upgrade"))
+    if status in _OURS:
+        return document(_OURS[status]())
     slug, hint = HTTPStatus(status).name.lower().replace("_", "-"), ""
     if isinstance(error, RequestEntityTooLarge):
         # Nothing that this server takes is that large: the value is bad, whatever it is.
         status, slug, hint = 422, "too-long", "Send at most 256 KiB."
     if isinstance(error, CSRFError):
         slug, hint = "bad-csrf-token", "Reload the page and try again."
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        hint = errors.TooManyRequests.default_hint
     return {
         "type": f"urn:rootblood:{slug}",
         "title": HTTPStatus(status).phrase,
@@ -111,8 +128,11 @@ def install(app: Flask) -> None:
     """Register the handlers."""
 
     @app.errorhandler(errors.RootBloodError)
-    def on_known(error: errors.RootBloodError) -> Response:
+    def on_known(error: errors.RootBloodError) -> BaseResponse:
         db.session.rollback()
+        if isinstance(error, errors.SignInRequired) and is_page():
+            here = request.full_path.rstrip("?")
+            return redirect(f"/login?{urlencode({'next': here})}", code=303)
         if status_of(error) >= 500:
             LOG.warning("request.failed", slug=error.slug, detail=error.message)
         return answer(document(error))
@@ -124,7 +144,7 @@ def install(app: Flask) -> None:
         return answer(_http_problem(error))
 
     @app.errorhandler(DBAPIError)
-    def on_database(error: DBAPIError) -> Response:
+    def on_database(error: DBAPIError) -> BaseResponse:
         return on_known(errors.NoSpace()) if disk_is_full(error) else on_bug(error)
 
     @app.errorhandler(Exception)

@@ -3,11 +3,11 @@
 from flask import Blueprint, Response, render_template, request
 from flask_login import login_required
 
-from models import Kind, State, utcnow
+from models import Kind, State, Workspace, utcnow
 from orchestrator import access, sessions, workspaces
 from orchestrator.access import Right
 from orchestrator.connections import Connection
-from orchestrator.errors import NotFound, RootBloodError, WorkspaceStopped
+from orchestrator.errors import EngineError, NotFound, RootBloodError, WorkspaceStopped
 from orchestrator.names import parse_session, parse_workspace
 from orchestrator.policy import TERMINAL_PORT
 from orchestrator.websocket import InputMeter
@@ -33,10 +33,18 @@ def show(name: str) -> str:
         row = access.workspace_for(user, name, Right.ATTACH)
     boot = {
         "workspace": present.workspace(platform(), utcnow(), row).model_dump(mode="json"),
-        "sessions": [session.name for session in sessions.listed(platform(), row)],
+        "sessions": _session_names(row),
         "user": present.me(platform(), user).model_dump(mode="json"),
     }
     return render_template("terminal.html", boot=boot, nav="workspaces")
+
+
+def _session_names(row: Workspace) -> list[str]:
+    """Return what there are tabs for; a page whose workspace does not answer begins without."""
+    try:
+        return [session.name for session in sessions.listed(platform(), row)]
+    except (WorkspaceStopped, EngineError):
+        return []
 
 
 @operation(
@@ -44,7 +52,7 @@ def show(name: str) -> str:
     query=(("session", "The tmux session to attach to, made when absent; default main."),),
 )  # fmt: skip
 def attach_terminal(name: str) -> Response:
-    """Open a terminal: a WebSocket with subprotocol ``tty`` that speaks ttyd's protocol.
+    """Open a terminal: a WebSocket with subprotocol tty that speaks ttyd's protocol.
 
     It does not wake a stopped workspace: POST /session or .../start does.
     """

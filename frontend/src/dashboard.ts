@@ -3,7 +3,7 @@ import { offer } from "./lib/commands";
 import { boot, button, byId, h, icon } from "./lib/dom";
 import { listen } from "./lib/events";
 import { downloadHome } from "./lib/archive";
-import { api, explain, Problem } from "./lib/api";
+import { api, explainFully } from "./lib/api";
 import { toast } from "./lib/toast";
 import type { Template, User, Workspace } from "./lib/types";
 import { actionsFor } from "./dashboard/actions";
@@ -57,7 +57,7 @@ async function openFirst(trigger: HTMLButtonElement): Promise<void> {
     location.href = (await api.create("main")).url;
   } catch (error) {
     trigger.disabled = false;
-    toast("That did not work", { kind: "error", text: [explain(error), error instanceof Problem ? error.hint : ""].filter(Boolean).join(" ") });
+    toast("That did not work", { kind: "error", text: explainFully(error) });
   }
 }
 

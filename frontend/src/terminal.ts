@@ -37,6 +37,7 @@ const overlay = new Overlay(screens);
 const lifecycle = new Lifecycle(start.workspace, {
   live: () => [...panes.values()].filter((pane) => pane.shown && !pane.ended),
   ended: (pane) => shellEnded(pane),
+  revive: () => { for (const pane of panes.values()) pane.ended = false; },
   focus: () => current()?.terminal.focus(),
 }, banner(byId("banner")), overlay);
 
@@ -128,6 +129,7 @@ async function closeTab(session: string): Promise<void> {
     toast("The session may still be there", { kind: "warn", text: explain(error) });
   }
   dropTab(session);
+  current()?.terminal.focus();
 }
 
 /** The shell said goodbye: its tab goes, and the last one offers a fresh shell. */
@@ -136,6 +138,7 @@ function shellEnded(pane: Pane): void {
   pane.ended = true;
   pane.terminal.write("\r\n\x1b[0m[The shell has ended. Press Enter for a new one.]\x1b[?25l");
   const subscription = pane.terminal.onKey(({ domEvent }) => {
+    if (!pane.ended) return subscription.dispose();
     if (domEvent.key !== "Enter") return;
     subscription.dispose();
     pane.ended = false;

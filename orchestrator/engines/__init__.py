@@ -78,6 +78,9 @@ class Process(Protocol):
     def write(self, data: bytes, /) -> None:
         """Send ``data`` to standard input."""
 
+    def settimeout(self, seconds: float | None, /) -> None:
+        """Bound each read and write from here on; beyond it they raise ``TimeoutError``."""
+
     def wait(self) -> int:
         """Return the exit code once standard output has ended."""
 

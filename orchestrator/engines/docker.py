@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import docker.errors
+import requests
 from docker import APIClient
 
-from orchestrator.engines import Feature, Phase, Process, Result, Status, Usage, cgroups
+from orchestrator.engines import Feature, Phase, Process, Result, Status, Usage, cgroups, stuck
 from orchestrator.engines.docker_client import LazyClient
 from orchestrator.engines.docker_dial import Dialer
 from orchestrator.engines.docker_errors import translating
@@ -82,6 +83,7 @@ class DockerEngine:
 
     def close(self) -> None:
         """Close the connections to the daemon; the engine opens others when used again."""
+        self._commands.close()
         self._client.close()
 
     def run(self, spec: Spec) -> Status:
@@ -157,6 +159,7 @@ class DockerEngine:
             self._run_dirs.make(spec.name, spec.user)  # gone after a reboot of the machine
         self._forget(spec.name)
         client = self._client()
+        self._commands.forgive(container_id)
         try:
             client.start(container_id)
         except docker.errors.APIError as error:
@@ -304,11 +307,21 @@ class DockerEngine:
         """Do ``act`` to the container if it is there."""
         self._forget(name)
         with translating():
-            info = self._find(name)
+            try:
+                info = self._find(name)
+            except requests.Timeout:
+                if not self._release(name):
+                    raise
+                info = self._find(name)
             if info is not None:
                 with suppress(docker.errors.NotFound):
                     act(self._client(), info["Id"])
         self._forget(name)  # whoever looked meanwhile saw the old state
+
+    def _release(self, name: str) -> bool:
+        """Free the container from a command that it keeps from starting; a list still works."""
+        rows = self._client().containers(all=True, filters={"name": f"^/{name}$"})
+        return any(stuck.release(row["Id"]) for row in rows)
 
     def _lane(self, name: str) -> threading.Lock:
         """Return the lock under which ``name`` is made and removed.

@@ -12,10 +12,14 @@ _POOL = 64  # connections kept open to the daemon
 
 
 class LazyClient:
-    """Call it for the client of the daemon at ``url``; all threads share one."""
+    """Call it for the client of the daemon at ``url``; all threads share one.
 
-    def __init__(self, url: str) -> None:
+    Each request may take ``seconds``.
+    """
+
+    def __init__(self, url: str, *, seconds: int = _REQUEST_SECONDS) -> None:
         self.url = url
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._made: APIClient | None = None
 
@@ -27,10 +31,10 @@ class LazyClient:
         with self._lock:
             if self._made is None:
                 # docker-py leaks its socket where nobody answers, so knock first.
-                dial_engine(self.url, timeout=_REQUEST_SECONDS).close()
+                dial_engine(self.url, timeout=self._seconds).close()
                 with translating():
                     self._made = APIClient(
-                        self.url, version="auto", timeout=_REQUEST_SECONDS, max_pool_size=_POOL
+                        self.url, version="auto", timeout=self._seconds, max_pool_size=_POOL
                     )
             return self._made
 

@@ -114,7 +114,7 @@ class Dialer:
     def _connect(self, door: _Door, port: int, timeout: float) -> socket:
         file = door.sockets.get(port)
         if file:
-            return self._run_dirs.connect(door.name, file, door.owner, timeout=timeout)
+            return self._run_dirs.connect(door.name, file, door.owner)
         try:
             return netns.connect(door.pid, door.id, port, address=door.address, timeout=timeout)
         except netns.NotHereError:

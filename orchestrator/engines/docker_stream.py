@@ -18,6 +18,10 @@ from orchestrator.errors import EngineError, EngineUnreachable
 _STDOUT, _STDERR = 1, 2
 _HEAD_LIMIT = 64 * 1024
 _STDERR_KEPT = 4096
+# What the command wrote may overtake its process id, and so may another process of its user that
+# writes where the command is to write.
+_EARLY_LIMIT = 2**20
+_PID_DIGITS = 10  # kernel.pid_max is at most 2^22
 # The shell names its process (the leader of a group of its own: runc calls setsid for every exec)
 # before it becomes the command, so that the whole group can be ended later.
 _ANNOUNCE = 'echo $$ >&2; exec "$@"'
@@ -154,10 +158,16 @@ class ExecProcess:
         self.stderr = bytearray()
         """The last 4 KiB of standard error."""
 
-    def await_leader(self) -> None:
-        """Read until the wrapping shell has named its process id."""
+    def await_leader(self, remaining: Callable[[], float | None] = lambda: None) -> None:
+        """Read until the wrapping shell has named its process id.
+
+        ``remaining`` is asked before each read how many seconds are left; None is no limit.
+
+        Raises: TimeoutError; EngineError.
+        """
         line = bytearray()
         while b"\n" not in line:
+            self._connection.settimeout(remaining())
             kind, chunk = self._frames.next(4096)
             if kind == _STDERR:
                 line += chunk
@@ -168,13 +178,16 @@ class ExecProcess:
                 self._ended = True
                 said = bytes(line or self._early).decode(errors="replace").strip()
                 raise EngineError(f"The command could not be started: {said or 'no reason given'}")
+            if len(line) + len(self._early) > _EARLY_LIMIT:
+                raise EngineError("The command wrote too much before it was started")
         first, _, rest = bytes(line).partition(b"\n")
-        if not first.isdigit():
-            raise EngineError(f"The command could not be started: {first.decode(errors='replace')}")
+        if not first.isdigit() or len(first) > _PID_DIGITS:
+            said = first[:_STDERR_KEPT].decode(errors="replace")
+            raise EngineError(f"The command could not be started: {said}")
         self._leader = int(first)
         self._keep(rest)
 
-    def settimeout(self, seconds: float | None) -> None:
+    def settimeout(self, seconds: float | None, /) -> None:
         """Bound every following read and write; they raise ``TimeoutError``."""
         self._connection.settimeout(seconds)
 

@@ -14,10 +14,17 @@ class MemoryProcess:
         self._code, out, _ = (None, b"", b"") if self._cat else interpret(argv, b"")
         self._out = bytearray(out)
         self._closed = False
+        self._patience: float | None = None
+
+    def settimeout(self, seconds: float | None, /) -> None:
+        self._patience = seconds
 
     def read(self, nbytes: int, /) -> bytes:
         with self._changed:
-            self._changed.wait_for(lambda: self._out or self._closed or self._code is not None)
+            if not self._changed.wait_for(
+                lambda: self._out or self._closed or self._code is not None, self._patience
+            ):
+                raise TimeoutError("the command wrote nothing in time")
             chunk = bytes(self._out[:nbytes])
             del self._out[:nbytes]
             return chunk

@@ -91,16 +91,15 @@ class RunDirs:
         except OSError as error:
             raise EngineError(f"Cannot remove {path}: {error.strerror}") from error
 
-    def connect(
-        self, name: str, file: str, owner: int, *, timeout: float | None = None
-    ) -> socket.socket:
+    def connect(self, name: str, file: str, owner: int) -> socket.socket:
         """Connect to the unix socket ``file`` of ``name`` if it is a socket that ``owner`` owns.
 
         What is checked is what is connected to, even when the name is swapped in between: the
         inode is pinned by an ``O_PATH`` descriptor and reached through ``/proc/self/fd`` (which
         also lifts the limit of 108 bytes on a socket's path).
 
-        Raises: UnsafeSocketError, and OSError as ``connect(2)`` does.
+        Raises: UnsafeSocketError, and OSError as ``connect(2)`` does: BlockingIOError where more
+        wait to be accepted than the program's backlog takes.
         """
         flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
         directory = os.open(self.path(name), flags | os.O_DIRECTORY)
@@ -112,15 +111,17 @@ class RunDirs:
             found = os.fstat(pinned)
             if not stat.S_ISSOCK(found.st_mode) or found.st_uid != owner:
                 raise UnsafeSocketError(errno.EPERM, "not a socket of the workspace's user", file)
-            return _connected(f"/proc/self/fd/{pinned}", timeout)
+            return _connected(f"/proc/self/fd/{pinned}")
         finally:
             os.close(pinned)
 
 
-def _connected(path: str, timeout: float | None) -> socket.socket:
+def _connected(path: str) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.settimeout(timeout)
+        # A unix socket is connected at once or not at all, and while it is not, it is writable: an
+        # event loop that waited for that would go round and round.
+        connection.settimeout(0)
         connection.connect(path)
         connection.settimeout(None)
     except BaseException:

@@ -64,6 +64,7 @@ def new_browser(
 ) -> Iterator[Callable[..., BrowserContext]]:
     """Return a maker of browsers that share nothing; the test fails if a page complains."""
     made: list[BrowserContext] = []
+    failures = request.session.testsfailed
 
     def make(**options: Any) -> BrowserContext:
         options.setdefault("viewport", {"width": 1280, "height": 800})
@@ -74,7 +75,7 @@ def new_browser(
         return context
 
     yield make
-    if request.session.testsfailed:
+    if request.session.testsfailed > failures:
         _photograph(made, re.sub(r"\W+", "-", request.node.name))
     for context in made:
         context.close()

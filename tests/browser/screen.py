@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Page, Request, expect
 
 from tests.end_to_end.person import PASSWORD
 from tests.end_to_end.server import PROJECT, Server
@@ -98,7 +98,10 @@ class Screen:
 
     def text(self) -> str:
         """Return what the terminal shows: the page's own hook for tests and measurements."""
-        return str(self.page.evaluate("window.rootblood?.text() ?? ''"))
+        try:
+            return str(self.page.evaluate("window.rootblood?.text() ?? ''"))
+        except Error:  # the page is just being left
+            return ""
 
     def shows(self, pattern: str, *, seconds: float = DEADLINE_SECONDS) -> None:
         """Wait until the terminal shows a match; ``^`` and ``$`` are those of a line."""

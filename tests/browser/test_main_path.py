@@ -4,10 +4,10 @@ import secrets
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.end_to_end.person import PASSWORD
-from tests.end_to_end.screen import Screen
+from tests.browser.screen import REFUSED, Complaints, Screen
+from tests.end_to_end.person import PASSWORD, Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -15,90 +15,142 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine]
 def test_from_the_first_visit_to_a_shell(new_screen: Callable[..., Screen]) -> None:
     screen = new_screen().go("/")
     page, name = screen.page, f"u{secrets.token_hex(4)}"
-    screen.photograph("landing")
     page.get_by_role("link", name="Create an account").click()
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    screen.photograph("register")
-    page.get_by_role("button", name="Create the account").click()
+    screen.button("Create the account").click()
+    expect(page.get_by_role("heading", name="Open your first workspace")).to_be_visible()
     screen.photograph("dashboard-empty")
-    page.get_by_role("button", name="Open my first workspace").click()
-    screen.shows(r"\$ *$")
+    screen.button("Open my first workspace").click()
+    screen.prompts()
     assert page.url.endswith("/w/main/")
     screen.type("echo I-am-$(whoami)-in-$HOME-")
     screen.shows(f"I-am-{name}-in-/home/{name}-")
-    screen.type("kept=42; cd /tmp")
-    screen.photograph("terminal")
 
-    page.reload()
-    screen.shows(r"\$ *$")
-    screen.type("echo still-$kept-in-$PWD-")
-    screen.shows("still-42-in-/tmp-")
+    page.get_by_role("link", name="All workspaces").click()
+    expect(page.get_by_text("Running", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Open", exact=True).click()
+    screen.shows(f"I-am-{name}-in-/home/{name}-")
 
 
-def test_wrong_input_is_said_at_its_field(new_screen: Callable[..., Screen]) -> None:
-    screen = new_screen().go("/register")
+def test_reload_keeps_the_shell(terminal: Screen) -> None:
+    terminal.type("kept=42; cd /tmp")
+    terminal.page.reload()
+    terminal.prompts()
+    terminal.type("echo still-$kept-in-$PWD-")
+    terminal.shows("still-42-in-/tmp-")
+
+
+def test_without_a_mouse(new_screen: Callable[..., Screen], person: Person) -> None:
+    person.open()
+    screen = new_screen().go("/login")
     page = screen.page
-    page.get_by_label("User name").fill("boss")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Create the account").click()
-    expect(page.get_by_role("alert")).to_contain_text("taken")
-    expect(page.get_by_label("User name")).to_have_value("boss")
-
-    screen.go("/login")
-    page.get_by_label("User name").fill("boss")
-    page.get_by_label("Password", exact=True).fill("not the password")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("Wrong username or password")
-
-
-@pytest.fixture(autouse=True)
-def refused_forms(complaints) -> None:
-    # Chromium prints the status of a page that was answered with an error.
-    complaints.expect(r"the server responded with a status of (401|409|422)")
-
-
-def test_without_a_mouse(new_screen: Callable[..., Screen]) -> None:
-    screen = new_screen().go("/register")
-    page = screen.page
-    page.keyboard.type(f"u{secrets.token_hex(4)}")
+    page.keyboard.type(person.username)
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Workspaces", exact=True)).to_be_visible()
-    tab_to(page, "Open my first workspace")
+    opener = page.get_by_role("link", name="Open", exact=True)
+    expect(opener).to_be_visible()
+    tab_to(opener)
     page.keyboard.press("Enter")
-    screen.shows(r"\$ *$")
+    screen.prompts()
     screen.answers()
 
-    # The palette leads everywhere.
-    page.keyboard.press("Alt+Shift+T")
-    expect(page.get_by_role("tab", name="t2")).to_have_attribute("aria-selected", "true")
-    screen.shows(r"\$ *$")
-    screen.answers(1)
-    page.keyboard.press("Alt+1")
-    expect(page.get_by_role("tab", name="main")).to_have_attribute("aria-selected", "true")
-    screen.answers(2)
+
+def test_first_workspace_without_a_mouse(screen: Screen) -> None:
+    tab_to(screen.button("Open my first workspace"))
+    screen.page.keyboard.press("Enter")
+    screen.prompts()
+    screen.answers()
 
 
 def test_skip_link_is_the_first_stop(screen: Screen) -> None:
     screen.go("/")
     screen.page.keyboard.press("Tab")
-    assert focused(screen.page) == "Skip to the content"
+    expect(screen.page.get_by_role("link", name="Skip to the content")).to_be_focused()
     screen.page.keyboard.press("Enter")
-    assert screen.page.evaluate("document.activeElement.id") == "main"
+    expect(screen.page.locator("main")).to_be_focused()
 
 
-def focused(page: Page) -> str:
-    return str(page.evaluate("(document.activeElement.innerText ?? '').trim()"))
+def test_stranger_is_sent_to_sign_in_and_back(
+    new_screen: Callable[..., Screen], person: Person
+) -> None:
+    screen = new_screen().go("/account")
+    page = screen.page
+    page.get_by_label("User name").fill(person.username)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    screen.button("Sign in").click()
+    expect(page.get_by_role("heading", name="Account")).to_be_visible()
 
 
-def tab_to(page: Page, name: str) -> None:
-    """Press Tab until the control of that name has the focus."""
-    seen = []
+class TestWrongInput:
+    @pytest.fixture(autouse=True)
+    def _refused(self, complaints: Complaints) -> None:
+        complaints.expect(REFUSED)
+
+    def register(self, screen: Screen, name: str, password: str) -> Page:
+        page = screen.go("/register").page
+        # As somebody whose browser checks nothing: the server's own words are what is tested.
+        page.locator("main form").evaluate("(form) => { form.noValidate = true; }")
+        page.get_by_label("User name").fill(name)
+        page.get_by_label("Password", exact=True).fill(password)
+        screen.button("Create the account").click()
+        return page
+
+    @pytest.mark.parametrize(
+        ("name", "said"), [("root", "'root' is reserved"), ("Ünï", "not a valid username")]
+    )
+    def test_bad_name(self, new_screen: Callable[..., Screen], name: str, said: str) -> None:
+        page = self.register(new_screen(), name, PASSWORD)
+        field = page.get_by_label("User name")
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(field).to_have_value(name)
+        expect(page.get_by_text(said)).to_be_visible()
+
+    def test_taken_name(self, new_screen: Callable[..., Screen], person: Person) -> None:
+        page = self.register(new_screen(), person.username, PASSWORD)
+        expect(page.get_by_role("alert")).to_contain_text("is taken")
+        expect(page.get_by_label("User name")).to_have_value(person.username)
+
+    def test_short_password(self, new_screen: Callable[..., Screen]) -> None:
+        page = self.register(new_screen(), f"u{secrets.token_hex(4)}", "short")
+        field = page.get_by_label("Password", exact=True)
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(page.locator("#password-note")).to_contain_text("10")
+        expect(field).to_have_value("")
+
+    def test_wrong_password_says_no_more_than_unknown_user(
+        self, new_screen: Callable[..., Screen], person: Person
+    ) -> None:
+        screen = new_screen()
+        said = []
+        for name in (person.username, f"u{secrets.token_hex(4)}"):
+            page = screen.go("/login").page
+            page.get_by_label("User name").fill(name)
+            page.get_by_label("Password", exact=True).fill("not the password")
+            screen.button("Sign in").click()
+            alert = page.get_by_role("alert")
+            expect(alert).to_contain_text("Wrong username or password")
+            expect(page.get_by_label("User name")).to_have_value(name)
+            expect(page.get_by_label("Password", exact=True)).to_be_focused()
+            said.append(alert.inner_text())
+        assert said[0] == said[1]
+
+    def test_rules_of_a_name_are_ticked_off_while_typing(
+        self, new_screen: Callable[..., Screen]
+    ) -> None:
+        page = new_screen().go("/register").page
+        met = page.locator("#username-note .met")
+        page.get_by_label("User name").fill("-")
+        expect(met).to_have_text(["small letters a–z, digits and hyphens"])
+        page.get_by_label("User name").fill("ada-l")
+        expect(met).to_have_count(3)
+
+
+def tab_to(control: Locator) -> None:
+    """Press Tab until the control has the focus."""
     for _ in range(40):
-        page.keyboard.press("Tab")
-        seen.append(focused(page))
-        if name in seen[-1]:
+        control.page.keyboard.press("Tab")
+        if control.evaluate("(element) => element === document.activeElement"):
             return
-    raise AssertionError(f"{name!r} cannot be reached: {seen}")
+    raise AssertionError(f"{control} cannot be reached")

@@ -99,7 +99,7 @@ class Terminal:
                 return found[-1]
             with self._changed:
                 more = self._changed.wait_for(
-                    lambda: self.received_bytes != count or self.closed.is_set(),
+                    lambda seen=count: self.received_bytes != seen or self.closed.is_set(),
                     timeout=deadline - time.monotonic(),
                 )
             shown = self.text()[-2000:]

@@ -88,6 +88,18 @@ def test_revoked_token_closes_its_terminals_alone(
     until(lambda: not clients(), "closing the tab ends the last one")
 
 
+def test_terminal_opened_right_after_a_hang_up_stays(person: Person, visit: Visit) -> None:
+    """What is left to do for the old one must not meet the new one."""
+    old, other = opened(visit), person.visit()
+    other.submit("/account/logins/delete")
+    new, third = person.terminal(), person.terminal(session="third")
+    assert third.run("true") == 0
+    old.wait_closed(AT_ONCE_SECONDS)
+    third.close()
+    until(lambda: len(person.rows()) == 1, "the server has tidied up")
+    assert new.run("true") == 0
+
+
 def test_suspended_account_is_shut_out_until_it_is_resumed(
     server: Server, person: Person, visit: Visit
 ) -> None:

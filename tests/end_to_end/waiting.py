@@ -18,7 +18,7 @@ def until(
     seconds: float = DEADLINE_SECONDS,
     every: float = _POLL_SECONDS,
 ) -> T:
-    """Return the first truthy value of ``condition``; fail with its last value after ``seconds``."""
+    """Return the first truthy value of ``condition``; fail after ``seconds``."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s, but {value!r}"

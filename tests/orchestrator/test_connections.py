@@ -180,6 +180,19 @@ def test_ending_a_login_or_a_token_hangs_up_what_it_opened(
     assert by_token.carrier.closed == 1
 
 
+def test_what_is_revoked_while_it_connects_is_hung_up_when_it_has(
+    platform: Platform, running: Workspace, connect: Connect
+) -> None:
+    half = connect(platform, running)
+    carrier, half.carrier = half.carrier, None
+    with writing():
+        db.session.execute(delete(ActiveSession).where(ActiveSession.id == half.id))
+    assert platform.connections.hang_up_revoked() == 0
+    half.carrier = carrier
+    assert platform.connections.hang_up_revoked() == 1
+    assert carrier.closed == 1
+
+
 def test_a_login_that_ended_meanwhile_opens_nothing(
     platform: Platform, running: Workspace, connect: Connect
 ) -> None:

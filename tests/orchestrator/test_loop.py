@@ -61,8 +61,12 @@ def test_members_are_called_until_they_leave_and_the_clock_goes_with_the_last(
 def test_who_joins_twice_is_called_once_and_the_absent_may_leave(thread: LoopThread) -> None:
     ticker = Ticker(thread.loop, 0.0003)
     member, witness = Member(ticker, 5), Member(ticker, 5)
-    for one in (member, member, witness):
-        thread.call(ticker.add, one.tick)
+
+    def join() -> None:  # all in one turn of the loop, or the first would be done before the last
+        for one in (member, member, witness):
+            ticker.add(one.tick)
+
+    thread.call(join)
     assert witness.done.wait(DEADLINE_SECONDS)
     assert member.calls == 5
     thread.call(ticker.discard, member.tick)

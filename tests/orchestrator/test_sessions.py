@@ -5,7 +5,13 @@ import pytest
 from models import Workspace
 from orchestrator import sessions
 from orchestrator.engines import Result
-from orchestrator.errors import BadInput, EngineError, EngineUnreachable, WorkspaceStopped
+from orchestrator.errors import (
+    BadInput,
+    EngineError,
+    EngineUnreachable,
+    RootBloodError,
+    WorkspaceStopped,
+)
 from orchestrator.platform import Platform
 from tests.engine import WatchedEngine
 
@@ -61,10 +67,26 @@ def test_a_stopped_workspace_is_not_asked(
 
 
 @pytest.mark.parametrize("error", [WorkspaceStopped(), EngineError("slow"), EngineUnreachable()])
-def test_no_answer_is_no_sessions(
-    platform: Platform, running: Workspace, engine: WatchedEngine, error: Exception
+def test_no_answer_is_not_no_sessions(
+    platform: Platform, running: Workspace, engine: WatchedEngine, error: RootBloodError
 ) -> None:
     engine.failing["exec"] = error
+    with pytest.raises(type(error)):
+        sessions.listed(platform, running)
+
+
+def test_a_workspace_that_dies_under_the_question_has_not_answered(
+    platform: Platform, running: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WatchedEngine, "exec", lambda *_, **__: Result(137, b"", b""))
+    with pytest.raises(WorkspaceStopped):
+        sessions.listed(platform, running)
+
+
+def test_a_workspace_without_a_terminal_has_no_sessions(
+    platform: Platform, running: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(WatchedEngine, "exec", lambda *_, **__: Result(1, b"", b"no server"))
     assert sessions.listed(platform, running) == []
 
 

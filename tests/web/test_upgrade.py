@@ -1,4 +1,5 @@
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,28 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from orchestrator.errors import Forbidden
 from orchestrator.websocket import accept_key
 from tests.serving import Serving, accept_upgrade, answer, ended, serving
-from tests.wire import client_frame, receive, receive_head, unix_server, wait_for, websocket_request
+from tests.wire import (
+    DEADLINE_SECONDS,
+    client_frame,
+    receive,
+    receive_head,
+    reset,
+    unix_server,
+    wait_for,
+    websocket_request,
+)
 from web.upgrade import require_same_origin
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Serving]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[Serving]:
+    """A server that soon gives up on a workspace."""
     with serving("web.upgrade.HANDSHAKE_SECONDS=0.2") as server:
         yield server
 
@@ -134,13 +151,13 @@ def says(text: bytes):
     ],
 )
 def test_hostile_upstream_is_an_http_problem_on_a_connection_that_lives(
-    server: Serving, tmp_path: Path, upstream
+    impatient: Serving, tmp_path: Path, upstream
 ) -> None:
-    with unix_server(str(tmp_path / "u.sock"), upstream), server.connect() as sock:
-        sock.sendall(websocket_request(f"/ws?upstream={tmp_path / 'u.sock'}", server.host))
+    with unix_server(str(tmp_path / "u.sock"), upstream), impatient.connect() as sock:
+        sock.sendall(websocket_request(f"/ws?upstream={tmp_path / 'u.sock'}", impatient.host))
         status, problem = answer(sock)
         assert (status, problem["slug"]) == (502, "port-not-answering")
-        assert server.request(sock, "/seen")[0] == 200
+        assert impatient.request(sock, "/seen")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -170,6 +187,28 @@ def test_refused_frame_ends_the_connection(server: Serving, tmp_path: Path) -> N
             sock.sendall(b"\x82\x010")
             assert ended(sock) == b""
         wait_for(lambda: server.get("/seen")["closed"] == [*before, "bad-frame"])
+
+
+def test_client_that_is_gone_before_the_answer_leaves_nothing(
+    server: Serving, tmp_path: Path
+) -> None:
+    asked, gone = threading.Event(), threading.Event()
+
+    def shell(connection: socket.socket) -> None:
+        asked.set()
+        assert gone.wait(DEADLINE_SECONDS)
+        accept_upgrade(connection)
+        ended(connection)
+
+    with unix_server(str(tmp_path / "u.sock"), shell):
+        before = len(server.get("/seen")["closed"])
+        sock = server.connect()
+        sock.sendall(websocket_request(f"/ws?upstream={tmp_path / 'u.sock'}", server.host))
+        assert asked.wait(DEADLINE_SECONDS)
+        reset(sock)
+        gone.set()
+        wait_for(lambda: server.get("/seen")["closed"][before:] == ["client-lost"])
+    assert server.get("/seen")["open"] == 0
 
 
 OWN = "https://panel.example.org"

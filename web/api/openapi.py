@@ -11,6 +11,16 @@ from web.api import schema
 from web.api.operation import OPERATIONS, Operation
 
 VERSION = "1"
+TAGS = {
+    "accounts": "Accounts and the tokens that act for them.",
+    "workspaces": "What runs, and what it may use.",
+    "terminal": "The tmux sessions of a workspace.",
+    "home": "The files that all your workspaces share.",
+    "catalogue": "What workspaces are made from.",
+    "live": "What happens, as it happens.",
+    "health": "For monitors.",
+}
+"""In the order in which one needs them; every operation has one of these."""
 _REF = "#/components/schemas/{model}"
 
 
@@ -38,7 +48,7 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}, {"cookie": []}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(op.tag for op in OPERATIONS)],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"],

@@ -1,5 +1,6 @@
 """Declare an API operation once: route, input check, answer and its OpenAPI entry."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -7,7 +8,6 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ValidationError
-from werkzeug.exceptions import BadRequest
 
 from orchestrator.errors import BadInput
 from web.identity import caller
@@ -60,7 +60,7 @@ def operation(
     route = path[1:] if path.startswith("//") else PREFIX + path
 
     def register(view: View) -> View:
-        first, _, rest = (view.__doc__ or "").strip().replace("``", "`").partition("\n")
+        first, _, rest = (view.__doc__ or "").strip().partition("\n")
         OPERATIONS.append(
             Operation(
                 method,
@@ -105,11 +105,13 @@ def _answer(result: Any, status: int) -> Response:
 
 def parse(model: type[BaseModel]) -> BaseModel:
     """Return the request's JSON body as ``model``. Raises: BadInput with the first bad field."""
-    if not request.is_json and (request.content_length or 0) > 0:
+    body = request.get_data()  # also of a chunked request, which has no Content-Length
+    if body and not request.is_json:
         raise BadInput("The body must be JSON", hint="Send 'Content-Type: application/json'.")
     try:
-        data = request.get_json() if request.content_length else {}
-    except BadRequest as error:
+        data = json.loads(body or b"{}")
+        json.dumps(data, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+    except (ValueError, RecursionError) as error:
         raise BadInput("The body is not valid JSON") from error
     try:
         return model.model_validate(data)

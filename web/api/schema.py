@@ -11,7 +11,7 @@ from models import Role, State
 class Input(BaseModel):
     """What clients send: unknown fields are refused, types are not guessed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Credentials(Input):

@@ -3,7 +3,7 @@
 from flask import Response, current_app, jsonify
 from sqlalchemy import text
 
-from models import db
+from models import db, end_reading
 from web import live, present
 from web.api import openapi, schema
 from web.api.operation import api, operation
@@ -18,7 +18,10 @@ def list_templates() -> schema.Templates:
 
 @operation("GET", "/events", tag="live", media="text/event-stream")
 def follow_events() -> Response:
-    """Follow your workspaces live (server-sent events: ``state``, ``archive``, ``signed-out``)."""
+    """Follow your workspaces live, as server-sent events.
+
+    Their names are state, archive (the progress of a download) and signed-out.
+    """
     return live.response(current_app._get_current_object(), caller())  # type: ignore[attr-defined]
 
 
@@ -32,6 +35,7 @@ def health() -> schema.Health:
 def ready() -> schema.Health:
     """Say that the database and the engine answer, so that workspaces can be opened."""
     db.session.execute(text("SELECT 1"))
+    end_reading()
     platform().engine.inspect("rb-none")  # absent is fine, no answer raises
     return schema.Health(status="ok")
 

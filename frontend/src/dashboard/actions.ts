@@ -1,5 +1,5 @@
 /** What can be done to a workspace, with the dialogs that ask for details. */
-import { api, explain, Problem } from "../lib/api";
+import { api, explain, explainFully, Problem } from "../lib/api";
 import { openDialog } from "../lib/dialog";
 import { announce, h } from "../lib/dom";
 import { toast } from "../lib/toast";
@@ -28,7 +28,7 @@ export function actionsFor(store: Store, user: () => User): Actions {
       if (error instanceof Problem && verb !== "stop" && error.status >= 400 && error.status !== 401)
         store.put({ ...workspace, state: "failed", reason: explain(error), log: error.log, usage: null });
       else store.put(workspace);
-      toast(`${workspace.name} could not ${verb}`, { kind: "error", text: [explain(error), error instanceof Problem ? error.hint : ""].filter(Boolean).join(" ") });
+      toast(`${workspace.name} could not ${verb}`, { kind: "error", text: explainFully(error) });
     }
   };
   return {
@@ -70,7 +70,7 @@ export function actionsFor(store: Store, user: () => User): Actions {
       openDialog({
         title: `Limits of ${workspace.name}`,
         verb: "Save",
-        body: [fields.element, h("p", { class: "muted small" }, workspace.state === "running" ? "A running workspace may need a restart before all of them hold." : "They hold from the next start.")],
+        body: [fields.element, h("p", { class: "muted small" }, workspace.state === "running" ? "They hold from its next start: restart it to have them at once." : "They hold from the next start.")],
         submit: async () => store.put(await api.change(workspace.name, { limits: fields.value() })),
       });
     },

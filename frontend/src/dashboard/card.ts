@@ -13,7 +13,8 @@ const SOON_SECONDS = 300;
 /** The server's explanation ("stops in 12 min: no input for 18 min") with its time counting down. */
 function countdown(explanation: string, left: number | null): string {
   const live = left === null ? explanation : explanation.replace(/^(stops in|kept for) [^:]+/, (_all, verb: string) => `${verb} ${duration(left)}`);
-  return live.charAt(0).toUpperCase() + live.slice(1);
+  // A number and its unit stay on one line.
+  return live.charAt(0).toUpperCase() + live.slice(1).replace(/(\d) (?=[a-zB%])/g, "$1\u00a0");
 }
 
 /** Why it stopped, without the word that the card says already. */

@@ -62,6 +62,12 @@ export const api = {
   endSession: (name: string, session: string) => request<unknown>("DELETE", path(name, `/sessions/${encodeURIComponent(session)}`)),
 };
 
+/** What a failure looks like, with what to do about it. */
+export function explainFully(error: unknown): string {
+  const hint = error instanceof Problem ? error.hint : "";
+  return hint ? `${explain(error).replace(/\.$/, "")}. ${hint}` : explain(error);
+}
+
 /** What a failure looks like in one sentence. */
 export function explain(error: unknown): string {
   if (error instanceof Problem) return error.detail && error.detail !== error.title ? error.detail : error.title;

@@ -18,6 +18,8 @@ export interface Panes {
   live: () => Pane[];
   /** A session's shell has ended. */
   ended: (pane: Pane) => void;
+  /** The workspace was started: what had ended begins anew. */
+  revive: () => void;
   /** Give the keyboard back to the terminal in front. */
   focus: () => void;
 }
@@ -99,6 +101,7 @@ export class Lifecycle {
     this.banner.hide();
     if (workspace.state === "starting") this.showStarting();
     else if (workspace.state === "stopping") this.overlay.show({ icon: "square", title: "Stopping", text: "What runs gets a moment to save its work.", busy: true });
+    else if (workspace.state === "failed" && was.state === "running") this.overlay.show({ icon: "triangle-alert", title: "This workspace has ended", text: workspace.reason, hint: "Your files are kept. Programs that ran in it have ended.", log: workspace.log, action: { label: "Start", icon: "play", run: () => void this.start() } });
     else if (workspace.state === "failed") this.showFailed(workspace.reason, "", workspace.log);
     else if (workspace.state === "deleting") this.sayGone();
     else this.overlay.show({ icon: "square", title: stoppedBecause(workspace.reason), text: "Your files are kept. Programs that ran in it have ended.", action: { label: "Start", icon: "play", run: () => void this.start() } });
@@ -138,6 +141,7 @@ export class Lifecycle {
   private up(): void {
     this.overlay.hide();
     announce("Workspace running");
+    this.panes.revive();
     this.reconnect();
     this.panes.focus();
   }
@@ -162,7 +166,7 @@ export class Lifecycle {
   private sayGone(): void {
     this.gone = true;
     this.retry.cancel();
-    this.overlay.show({ icon: "trash-2", title: "This workspace is gone", text: "It was deleted or renamed. Your home is kept.", action: { label: "All workspaces", icon: "layout-grid", run: () => { location.href = "/"; } } });
+    this.overlay.show({ icon: "trash-2", title: "This workspace is gone", text: "It was deleted or renamed. Your home is kept.", away: true });
   }
 
   private sayWaiting(seconds: number): void {

@@ -8,6 +8,8 @@ export interface OverlayContent {
   hint?: string;
   log?: string;
   busy?: boolean;
+  /** Offers the way to the other workspaces alone. */
+  away?: boolean;
   action?: { label: string; icon: string; run: () => void };
 }
 
@@ -31,11 +33,10 @@ export class Overlay {
       content.hint ? h("p", { class: "muted" }, content.hint) : null,
       lines ? h("details", { class: "log" }, h("summary", {}, "Last lines of its log"), h("pre", { tabindex: 0 }, lines)) : null,
       content.busy ? h("div", { class: "progress" }, h("span")) : null);
-    if (content.action) {
-      const go = button(content.action.label, content.action.icon, "primary", content.action.run);
-      card.append(h("div", { class: "row" }, go, h("a", { class: "button", href: "/" }, "All workspaces")));
-      queueMicrotask(() => go.focus());
-    } else queueMicrotask(() => card.focus());
+    const go = content.action ? button(content.action.label, content.action.icon, "primary", content.action.run) : null;
+    const others = h("a", { class: go ? "button" : "button primary", href: "/" }, "All workspaces");
+    if (go || content.away) card.append(h("div", { class: "row" }, go, others));
+    queueMicrotask(() => (go ?? (content.away ? others : card)).focus());
     this.element = h("div", { class: "overlay" }, card);
     this.host.append(this.element);
   }

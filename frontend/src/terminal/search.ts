@@ -9,6 +9,7 @@ const OPEN = "\x1b[9001~";
 const LEAVE = "\x1b[9002~";
 const OLDER = "\x1b[9003~";
 const NEWER = "\x1b[9004~";
+const CANCEL = "\x03";
 const PROMPT = "(search)";
 const PROMPT_MS = 2000;
 
@@ -22,25 +23,37 @@ export function finder(current: () => Pane | null): Finder {
   const bar = byId<HTMLFormElement>("findbar");
   const input = byId<HTMLInputElement>("find-text");
   let found: { pane: Pane; text: string } | null = null;
+  let asked: Question | null = null;
 
-  const leave = (): void => {
-    found?.pane.type(LEAVE);
-    found = null;
-  };
   const step = (key: string): void => {
     const pane = current();
     const text = input.value.replace(/\p{Cc}/gu, "");
     if (!pane || !text) return;
-    if (found?.pane === pane && found.text === text) return pane.type(key);
+    if (!asked && found?.pane === pane && found.text === text) return pane.type(key);
     found = { pane, text };
-    whenPrompted(pane, () => pane.type(`${text}\r`));
+    if (asked) {
+      asked.answer = `${text}\r`;
+      return;
+    }
+    asked = new Question(pane, `${text}\r`, () => { asked = null; });
     pane.type(OPEN);
   };
-  const close = (): void => {
-    leave();
+  const hide = (): void => {
+    asked = null;
+    found = null;
     bar.hidden = true;
     current()?.fit();
     current()?.terminal.focus();
+  };
+  const close = (): void => {
+    if (asked) {
+      // What is typed before the prompt shows would land in it: the keyboard is given back after it.
+      asked.answer = `${CANCEL}${LEAVE}`;
+      asked.done = hide;
+      return;
+    }
+    found?.pane.type(LEAVE);
+    hide();
   };
   bar.addEventListener("submit", (event) => { event.preventDefault(); step(OLDER); });
   bar.addEventListener("keydown", (event) => {
@@ -67,18 +80,21 @@ export function finder(current: () => Pane | null): Finder {
   };
 }
 
-/** Call back when tmux shows its prompt on the last line; give up quietly when it never does. */
-function whenPrompted(pane: Pane, then: () => void): void {
-  const { terminal } = pane;
-  const subscription = terminal.onWriteParsed(() => {
-    const line = terminal.buffer.active.getLine(terminal.buffer.active.viewportY + terminal.rows - 1);
-    if (!line?.translateToString(true).startsWith(PROMPT)) return;
-    stop();
-    then();
-  });
-  const timer = setTimeout(() => stop(), PROMPT_MS);
-  const stop = (): void => {
-    clearTimeout(timer);
-    subscription.dispose();
-  };
+/** What is sent when tmux shows its prompt on the last line; given up quietly when it never does. */
+class Question {
+  constructor(pane: Pane, public answer: string, public done: () => void) {
+    const { terminal } = pane;
+    const subscription = terminal.onWriteParsed(() => {
+      const line = terminal.buffer.active.getLine(terminal.buffer.active.viewportY + terminal.rows - 1);
+      if (!line?.translateToString(true).startsWith(PROMPT)) return;
+      stop();
+      pane.type(this.answer);
+    });
+    const stop = (): void => {
+      clearTimeout(timer);
+      subscription.dispose();
+      this.done();
+    };
+    const timer = setTimeout(stop, PROMPT_MS);
+  }
 }

@@ -1,0 +1,71 @@
+"""What the terminal draws: wide characters, links and pictures."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.screen import Screen, becomes
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [("日本", 4), ("🦀🚀", 4), ("한글ab", 6), ("äöü", 3), ("e\u0301t", 2), ("ｆｗ", 4)],
+)  # fmt: skip
+def test_programs_and_the_page_agree_how_wide_text_is(terminal: Screen, text: str, columns: int) -> None:
+    """The terminal says where its cursor stands after the text (DSR 6, ECMA-48 8.3.35)."""
+    terminal.type(
+        rf"""clear; printf '{text}'; IFS='[;' read -rs -d R -p $'\e[6n' _ row column; """
+        """printf '\\nstands-at-%s-\\n' "$column\""""
+    )
+    terminal.shows(f"^stands-at-{columns + 1}-")
+    # tmux answers for the program; where the page itself has drawn the next cell is its own count.
+    terminal.type(rf"clear; printf '{text}|\n'")
+    terminal.shows(rf"^{re.escape(text)}\|$")
+    drawn = terminal.page.evaluate("window.rootblood.column?.('|') ?? null")
+    assert drawn in (None, columns)
+
+
+def test_links_are_links(terminal: Screen) -> None:
+    terminal.type("clear; echo see https://localhost.invalid/path?a=b#c now")
+    terminal.shows(r"^see https://localhost\.invalid/path\?a=b#c now$")
+    terminal.page.evaluate("window.open = (...given) => { window.opened = given; return null; }")
+    row = terminal.page.locator(".xterm-rows > div", has_text=re.compile("^see https"))
+    row.last.hover(position={"x": 100, "y": 8})
+    expect(terminal.page.locator(".xterm-cursor-pointer")).to_have_count(1)
+    row.last.click(position={"x": 100, "y": 8})
+    becomes(terminal.page, "window.opened !== undefined", wanted=True)
+
+
+SIXEL = r"\033Pq#0;2;100;0;0#0!200~-#0!200~-#0!200~\033\\"
+
+
+def test_sixel_picture_is_drawn_through_tmux(terminal: Screen) -> None:
+    inner = SIXEL.replace(r"\033", r"\033\033")
+    terminal.type(rf"clear; printf '\n\033Ptmux;{inner}\033\\\n\n\n'")
+    canvas = terminal.page.locator("canvas.xterm-image-layer")
+    expect(canvas).to_have_count(1)
+    red = becomes(
+        terminal.page,
+        """(() => {
+             const canvas = document.querySelector('canvas.xterm-image-layer');
+             const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+             let red = 0;
+             for (let at = 0; at < data.length; at += 4)
+               if (data[at] > 200 && data[at + 1] < 50 && data[at + 3] > 200) red += 1;
+             return red;
+           })()""",
+        lambda count: count > 1000,
+    )
+    terminal.photograph("terminal-sixel")
+    assert red >= 200 * 18 * 0.9
+    terminal.answers()
+
+
+def test_colours_are_those_that_programs_ask_for(terminal: Screen) -> None:
+    terminal.type(r"clear; printf '\033[38;2;10;200;30mGREEN\033[0m\n'")
+    terminal.shows("^GREEN$")
+    span = terminal.page.locator(".xterm-rows span", has_text=re.compile("^GREEN$"))
+    expect(span).to_have_css("color", "rgb(10, 200, 30)")

@@ -1,0 +1,74 @@
+"""What has scrolled off: tmux keeps it, the page searches it and scrolls through it."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.screen import Screen
+from tests.end_to_end.waiting import until
+
+# clear(1) would empty tmux's history as well.
+CLEAR = r"printf '\033[H\033[2J'"
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+
+@pytest.fixture
+def counted(terminal: Screen) -> Screen:
+    """A terminal whose history has two thousand lines that do not show."""
+    terminal.type(f"for i in $(seq 2000); do echo line-$i-end; done; {CLEAR}")
+    terminal.lacks("line-")
+    return terminal.prompts()
+
+
+def test_search_finds_what_has_scrolled_off(counted: Screen) -> None:
+    press = counted.page.keyboard.press
+    press("Control+Shift+F")
+    counted.page.keyboard.type("line-77")
+    press("Enter")
+    counted.shows("line-779-end")
+    press("Enter")
+    counted.shows("line-77-end|line-778-end")
+    for _ in range(9):
+        press("Enter")
+    counted.shows("^line-77-end *$")
+    press("Shift+Enter")
+    counted.shows("^line-770-end *$")
+    press("Escape")
+    expect(counted.page.get_by_role("search")).to_be_hidden()
+    counted.lacks("line-")
+    counted.answers()
+
+
+def test_search_for_quotes_and_patterns_takes_them_as_they_are(terminal: Screen) -> None:
+    terminal.type(r"""printf 'a.*[b] "it'"'"'s" \\; kill-server # {x}\n'; seq 500; """ + CLEAR)
+    terminal.lacks("500")
+    terminal.button("Search the history").click()
+    terminal.page.keyboard.type("""[b] "it's" \\; kill-server # {""")
+    terminal.button("Older match").click()
+    terminal.shows(r"""^a\.\*\[b\] "it's" \\; kill-server # \{x\}$""")
+    terminal.button("Close the search").click()
+    terminal.lacks("kill-server")
+    terminal.answers()
+
+
+def test_search_without_a_match_leaves_the_shell_alone(counted: Screen) -> None:
+    counted.page.keyboard.press("Control+Shift+F")
+    counted.page.keyboard.type("nowhere")
+    counted.page.keyboard.press("Enter")
+    counted.page.keyboard.press("Escape")
+    expect(counted.page.get_by_role("search")).to_be_hidden()
+    counted.answers()
+    assert "nowhere" not in counted.text()
+
+
+def test_wheel_scrolls_through_the_history(counted: Screen) -> None:
+    mouse = counted.page.mouse
+    mouse.move(600, 400)
+
+    def turn(by: int) -> str:
+        mouse.wheel(0, by)
+        return counted.text()
+
+    until(lambda: "line-1990-end" in turn(-120), "older lines come into view")
+    until(lambda: "line-" not in turn(120), "the wheel leads back to the prompt")
+    counted.answers()
