@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +21,22 @@ class Result:
 
 def compared(
     name: str,
-    value: float,
     unit: str,
+    values: Sequence[float],
     against: str,
-    reference: float,
+    references: Sequence[float],
     *,
     most: float | None = None,
     least: float | None = None,
 ) -> Result:
-    """Return ``value`` as a ratio to ``reference``, demanded to be at most or at least so much."""
-    ratio = value / reference if reference else 0.0
+    """Return the median of ``values``, with the median ratio to what was measured beside each.
+
+    Pairs, because the machine may be slower in one minute than in the next.
+    """
+    ratio = median(a / b for a, b in zip(values, references, strict=True))
     target, ok = _judged(ratio, most, least)
-    return Result(name, value, unit, f"{against} {_number(reference)}", ratio, target, ok)
+    beside = f"{against} {_number(median(references))}"
+    return Result(name, median(values), unit, beside, ratio, target, ok)
 
 
 def bounded(

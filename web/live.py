@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 from flask import Flask, Response
 
@@ -54,11 +55,18 @@ def _look(
     platform: Platform, user_id: int, login_id: int | None, token_id: int | None
 ) -> str | None:
     """Return the state as JSON, or None when the caller may not see it any more."""
+    now = utcnow()
     user = db.session.get(User, user_id)
-    proof = db.session.get(Login, login_id) if login_id else db.session.get(Token, token_id)
-    if user is None or proof is None or not user.is_active:
+    if login_id:
+        login = db.session.get(Login, login_id)
+        lifetime = timedelta(seconds=platform.settings.login_seconds)
+        proved = login is not None and login.last_seen_at > now - lifetime
+    else:
+        token = db.session.get(Token, token_id)
+        proved = token is not None and token.expires_at > now
+    if user is None or not user.is_active or not proved:
         return None
-    rows = present.workspaces(platform, utcnow(), workspaces.of_user(user))
+    rows = present.workspaces(platform, now, workspaces.of_user(user))
     return json.dumps(
         {
             "user": present.me(platform, user).model_dump(mode="json"),

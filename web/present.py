@@ -86,7 +86,7 @@ def workspaces(platform: Platform, now: datetime, rows: list[Workspace]) -> list
             .where(ActiveSession.workspace_id.in_([row.id for row in rows]))
             .group_by(ActiveSession.workspace_id)
         )
-        counts = dict(db.session.execute(query).tuples().all())
+        counts = dict(db.session.execute(query).all())
     return [_workspace(platform, now, row, counts.get(row.id, 0)) for row in rows]
 
 

@@ -1,5 +1,6 @@
 """The product's pages in a real browser, as a person uses them."""
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ CUT_OFF = (
     r"WebSocket connection to .* failed"
     r"|net::ERR_(CONNECTION_|INCOMPLETE_CHUNKED|EMPTY_RESPONSE|NETWORK)"
 )
+
+_numbers = itertools.count(1)
 
 
 class Complaints:
@@ -130,10 +133,12 @@ class Screen:
 
     def size(self) -> tuple[int, int]:
         """Return rows and columns as programs in the terminal see them."""
-        self.type("clear; echo size-$(stty size | tr ' ' x)-")
-        self.shows(r"^size-\d+x\d+-")
-        found = re.findall(r"^size-(\d+)x(\d+)-", self.text(), re.MULTILINE)[-1]
-        return int(found[0]), int(found[1])
+        mark = f"{next(_numbers)}-size"
+        self.type(f"clear; echo {mark}-$(stty size | tr ' ' x)-")
+        self.shows(rf"^{mark}-\d+x\d+-")
+        found = re.search(rf"^{mark}-(\d+)x(\d+)-", self.text(), re.MULTILINE)
+        assert found
+        return int(found[1]), int(found[2])
 
     def style(self, selector: str, name: str) -> str:
         """Return a computed property of the first element that matches."""

@@ -1,4 +1,4 @@
-"""Changing the password, and API tokens."""
+"""Changing the password, API tokens, and ending logins."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -169,3 +169,16 @@ def test_a_token_outlives_a_new_password_but_not_its_connections(
     change(ann)
     assert accounts.find_token(secret, utcnow()) is not None
     assert db.session.scalars(select(ActiveSession)).all() == []
+
+
+def test_ending_logins_ends_those_and_no_others(settings: Settings) -> None:
+    ann, bob = account(settings, "ann"), account(settings, "bob")
+    one, two, three = (accounts.sign_in(ann, utcnow(), address="", agent="")[0] for _ in range(3))
+    other = accounts.sign_in(bob, utcnow(), address="", agent="")[0]
+    accounts.end_logins(bob, only=one.id)  # not theirs
+    ids = [one.id, two.id, three.id]
+    assert sorted(row.id for row in accounts.logins_of(ann)) == ids
+    accounts.end_logins(ann, only=ids[0])
+    accounts.end_logins(ann, keep=ids[1])
+    assert [row.id for row in accounts.logins_of(ann)] == [ids[1]]
+    assert [row.id for row in accounts.logins_of(bob)] == [other.id]

@@ -42,8 +42,10 @@ def template(**changes: object) -> Template:
 
 
 def workspace(**changes: object) -> Workspace:
-    given_ = {"name": "web", "cpus": 0.5, "memory_bytes": 256 << 20, "pids": 64,
-              "state": State.STOPPED, "user": user(), "template": template(), "created_at": NOW}  # fmt: skip
+    given_ = {
+        "name": "web", "cpus": 0.5, "memory_bytes": 256 << 20, "pids": 64,
+        "state": State.STOPPED, "user": user(), "template": template(), "created_at": NOW,
+    }  # fmt: skip
     return Workspace(**(given_ | changes))
 
 

@@ -98,7 +98,7 @@ def test_bytes_read_before_the_join_go_first(thread: LoopThread, splicer: Splice
     pair.shell.sendall(b"prompt")
     assert receive(pair.shell, 10) == b"early late"
     assert receive(pair.browser, 10) == b"101 prompt"
-    assert b"".join(pair.metered) == b"early late"
+    wait_for(lambda: b"".join(pair.metered) == b"early late")
     pair.close()
 
 

@@ -110,8 +110,13 @@ def test_types_are_not_guessed_and_fields_not_ignored(
     assert problem["field"]
 
 
-@pytest.mark.parametrize("limits", ['{"cpus": NaN}', '{"cpus": Infinity}', '{"cpus": 1e400}',
-                                    '{"memory_bytes": ' + "9" * 400 + "}", '{"pids": -1}'])  # fmt: skip
+@pytest.mark.parametrize(
+    "limits",
+    [
+        '{"cpus": NaN}', '{"cpus": Infinity}', '{"cpus": 1e400}', '{"pids": -1}',
+        '{"memory_bytes": ' + "9" * 400 + "}",
+    ],
+)  # fmt: skip
 def test_numbers_out_of_this_world_are_refused(bob: Visitor, limits: str) -> None:
     body = f'{{"name": "web", "limits": {limits}}}'
     answer = bob.api("POST", "/api/v1/workspaces", data=body, content_type="application/json")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import pytest
 from flask import Flask
@@ -11,8 +12,14 @@ from models import Login, Standing, Token, User, db, utcnow, writing
 from orchestrator.feed import Transfer
 from orchestrator.platform import Platform
 from tests.visitor import Visitor
+from web import live
 
 Events = Iterator[tuple[str, object]]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -26,7 +33,7 @@ def open_stream() -> Iterator[Callable[..., Events]]:
         assert answer.mimetype == "text/event-stream"
         assert answer.headers["X-Accel-Buffering"] == "no"
         assert answer.headers["Cache-Control"] == "no-store"
-        for chunk in answer.response:
+        for chunk in islice(answer.response, 20):  # an endless stream must not be an endless test
             text = chunk.decode() if isinstance(chunk, bytes) else chunk
             fields = dict(line.split(": ", 1) for line in text.strip().splitlines())
             if "event" in fields:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import MethodNotAllowed
 
 from orchestrator.errors import BadInput
 from web.identity import caller
@@ -80,6 +81,10 @@ def operation(
 
         @wraps(view)
         def checked(**arguments: Any) -> Response:
+            # Flask answers HEAD by GET. For a stream that is work for nothing, and the server would
+            # end the body that it may not have: the connection's next answer would be misread.
+            if request.method == "HEAD" and media != "application/json":
+                raise MethodNotAllowed([method])
             if not public:
                 caller()
             if body is not None:
