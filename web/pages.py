@@ -22,7 +22,7 @@ from web import present
 from web.api import openapi
 from web.forms import field_errors, local_path, number
 from web.identity import address, caller, find_caller, forget, platform, remember
-from web.limits import SIGN_IN, SIGN_UP
+from web.limits import limit_sign_in, limit_sign_up
 from web.problems import status_of
 
 pages = Blueprint("pages", __name__)
@@ -91,8 +91,7 @@ def _login_form(error: RootBloodError | None = None) -> Response:
 
 
 @pages.post("/login")
-@SIGN_IN[0]
-@SIGN_IN[1]
+@limit_sign_in
 def log_in() -> Response | BaseResponse:
     """Sign in."""
     try:
@@ -122,8 +121,7 @@ def _register_form(error: RootBloodError | None = None) -> Response:
 
 
 @pages.post("/register")
-@SIGN_UP[0]
-@SIGN_UP[1]
+@limit_sign_up
 def sign_up() -> Response | BaseResponse:
     """Create an account and sign in."""
     form = request.form
@@ -202,8 +200,7 @@ def _account_page(error: RootBloodError | None = None, new_token: str | None = N
 
 @pages.post("/account/password")
 @login_required  # type: ignore[untyped-decorator]
-@SIGN_IN[0]
-@SIGN_IN[1]
+@limit_sign_in
 def change_password() -> Response | BaseResponse:
     """Change the password; every other sign-in ends."""
     user = caller().user

@@ -86,7 +86,7 @@ def attach_terminal(name: str) -> Response:
             meter=InputMeter(live.on_input),
             on_close=lambda _reason: parts.connections.ended(live),
         )
-    except (RootBloodError, OSError):
+    except BaseException:
         stream.close()
         if connection is not None:
             parts.connections.ended(connection)

@@ -12,6 +12,9 @@ import { newWorkspaceDialog } from "./dashboard/create";
 import { Store } from "./dashboard/store";
 import { tiles } from "./dashboard/tiles";
 
+/** A blink of the network is not worth a word. */
+const OFFLINE_MS = 6000;
+
 const start = boot<{ workspaces: Workspace[]; templates: Template[]; user: User }>();
 const store = new Store(start.workspaces);
 let user = start.user;
@@ -92,9 +95,11 @@ listen("state", (data) => {
 });
 let offlineTimer = 0;
 listen("online", (online) => {
+  // Each vain attempt says it again: the first one counts.
+  if (!online) return void (offlineTimer ||= window.setTimeout(() => { offline.hidden = false; }, OFFLINE_MS));
   clearTimeout(offlineTimer);
-  if (online) offline.hidden = true;
-  else offlineTimer = window.setTimeout(() => { offline.hidden = false; }, 6000);
+  offlineTimer = 0;
+  offline.hidden = true;
 });
 listen("signed-out", () => { location.href = "/login?next=/"; });
 byId("new-workspace").addEventListener("click", () => openNew());

@@ -16,7 +16,7 @@ from docker import APIClient
 from orchestrator.engines import Feature, Phase, Process, Result, Status, Usage, cgroups, stuck
 from orchestrator.engines.docker_client import LazyClient
 from orchestrator.engines.docker_dial import Dialer
-from orchestrator.engines.docker_errors import translating
+from orchestrator.engines.docker_errors import is_race, translating
 from orchestrator.engines.docker_exec import Commands
 from orchestrator.engines.docker_network import bridge_name, ensure_network
 from orchestrator.engines.docker_spec import (
@@ -97,7 +97,7 @@ class DockerEngine:
                     with self._lane(spec.name):
                         status = self._run_once(spec)
                 except (docker.errors.NotFound, docker.errors.APIError) as error:
-                    if not _is_race(error):
+                    if not is_race(error):
                         raise
                     # Another run or remove of the same name: look again at what it left.
                     refused = str(error.explanation)
@@ -309,7 +309,7 @@ class DockerEngine:
         with translating():
             try:
                 info = self._find(name)
-            except requests.Timeout:
+            except requests.Timeout:  # it may keep a command from starting
                 if not self._release(name):
                     raise
                 info = self._find(name)
@@ -319,8 +319,7 @@ class DockerEngine:
         self._forget(name)  # whoever looked meanwhile saw the old state
 
     def _release(self, name: str) -> bool:
-        """Free the container from a command that it keeps from starting; a list still works."""
-        rows = self._client().containers(all=True, filters={"name": f"^/{name}$"})
+        rows = self._client().containers(filters={"name": f"^/{name}$"})  # waits for no container
         return any(stuck.release(row["Id"]) for row in rows)
 
     def _lane(self, name: str) -> threading.Lock:
@@ -334,13 +333,6 @@ class DockerEngine:
     def _forget(self, name: str) -> None:
         self._dialer.forget(name)
         self._counters.pop(name, None)
-
-
-def _is_race(error: docker.errors.APIError) -> bool:
-    """Tell whether the engine refused only because somebody changed the container meanwhile."""
-    if isinstance(error, docker.errors.ImageNotFound):
-        return False
-    return error.status_code in (404, 409)
 
 
 def _until_gone(client: APIClient, ident: str) -> None:

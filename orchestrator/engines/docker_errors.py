@@ -35,3 +35,10 @@ def refusal(reason: str, *, image: str = "") -> EngineError:
     if "no space left on device" in lowered:
         return NoSpace()
     return EngineError(f"The container engine refused: {reason}")
+
+
+def is_race(error: docker.errors.APIError) -> bool:
+    """Tell whether the engine refused only because somebody changed the container meanwhile."""
+    if isinstance(error, docker.errors.ImageNotFound):
+        return False
+    return error.status_code in (404, 409)

@@ -35,11 +35,13 @@ def test_killed_server_costs_no_shell_and_no_output(
     terminal.type("kept=42; for i in $(seq 400); do echo out-$i-put; sleep 0.01; done")
     terminal.shows("out-20-put")
     server.kill()
-    banner = page.get_by_text("Connection lost. What runs goes on running.")
-    expect(banner).to_be_visible()
-    terminal.photograph("terminal-reconnecting")
-    until(lambda: "out-400-put" in history(docker_client, container), "it ends unseen")
-    server.start()
+    try:
+        banner = page.get_by_text("Connection lost. What runs goes on running.")
+        expect(banner).to_be_visible()
+        terminal.photograph("terminal-reconnecting")
+        until(lambda: "out-400-put" in history(docker_client, container), "it ends unseen")
+    finally:
+        server.start()
     terminal.shows("out-400-put")
     expect(banner).to_be_hidden()
     terminal.type("echo still-$kept-")
@@ -59,8 +61,10 @@ def test_killed_server_costs_no_shell_and_no_output(
 def test_dashboard_says_that_it_is_out_of_touch(screen: Screen, server: Server) -> None:
     said = screen.page.get_by_text("Out of touch with the server")
     server.kill()
-    expect(said).to_be_visible()
-    server.start()
+    try:
+        expect(said).to_be_visible()
+    finally:
+        server.start()
     expect(said).to_be_hidden()
 
 

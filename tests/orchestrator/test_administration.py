@@ -215,6 +215,22 @@ def test_a_workspace_is_its_owners_alone(
     db.session.rollback()
 
 
+def test_equal_names_lead_everyone_to_their_own(
+    platform: Platform, ann: User, bob: User, bobs: Workspace
+) -> None:
+    anns = workspaces.create(platform, ann, utcnow(), "main", actor=Actor("ann"))
+    assert access.workspace_for(ann, "main", Right.MANAGE).id == anns.id
+    assert access.workspace_for(bob, "main", Right.MANAGE).id == bobs.id
+
+
+def test_rights_are_the_owners_and_no_suspended_ones(ann: User, bob: User, bobs: Workspace) -> None:
+    assert access.rights(bob, bobs) == frozenset(Right)
+    assert access.rights(ann, bobs) == frozenset(), "not even an administrator looks in"
+    bob.standing = Standing.SUSPENDED
+    assert access.rights(bob, bobs) == frozenset()
+    db.session.rollback()
+
+
 @pytest.mark.parametrize("name", ["", "nope", "a\x00b", "../main", "x" * 10_000_000])
 def test_an_odd_name_is_as_absent_as_any(bob: User, bobs: Workspace, name: str) -> None:
     with pytest.raises(NotFound) as caught:

@@ -47,7 +47,7 @@ def test_a_hostile_workspace_says_what_it_likes_in_vain(
     platform: Platform, running: Workspace, tmux: list[tuple[str, ...]]
 ) -> None:
     hostile = [
-        b"ok\t0\t5\t" + b"c" * 999, b"<script>\t0\t5\tsh", b"", b"a\tb\tc\td", b"\xff\t0\t5\tsh", b"x",
+        b"ok\t0\t5\t" + b"c" * 999, b"<script>\t0\t5\tsh", b"a\tb\tc\td", b"\xff\t0\t5\tsh", b"x",
         b"A\t0\t5\tsh", b"y\t0\t" + b"9" * 400 + b"\tsh", b"z\t0\t-" + b"9" * 30 + b"\tsh",
         b"w\t" + b"9" * 5000 + b"\t5\tsh", b"v\t0\t5",
     ]  # fmt: skip

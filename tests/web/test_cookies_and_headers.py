@@ -113,6 +113,19 @@ def test_signing_in_begins_a_fresh_session(app: Flask, ann: Visitor) -> None:
     assert old.get("/api/v1/me").status_code == 401
 
 
+@pytest.mark.parametrize("way", ["register", "sign_in"])
+def test_nothing_of_an_earlier_session_survives_the_sign_in(
+    app: Flask, ann: Visitor, way: str
+) -> None:
+    visitor = Visitor(app, "ann" if way == "sign_in" else "dora", PASSWORD)
+    with visitor.client.session_transaction(base_url="http://localhost") as session:
+        session["planted"] = "x"
+    getattr(visitor, way)()
+    with visitor.client.session_transaction(base_url="http://localhost") as session:
+        assert "login" in session
+        assert "planted" not in session
+
+
 def test_signing_in_again_ends_the_login_before(ann: Visitor) -> None:
     before = ann.client.get_cookie("__Host-rootblood").value
     ann.post("/login", {"username": "ann", "password": PASSWORD})

@@ -6,13 +6,12 @@ from web import present
 from web.api import schema
 from web.api.operation import operation
 from web.identity import address, caller, platform
-from web.limits import SIGN_IN, SIGN_UP
+from web.limits import limit_sign_in, limit_sign_up
 
 
 @operation("POST", "/users", tag="accounts", body=schema.NewUser, answer=schema.Me, status=201,
            public=True)  # fmt: skip
-@SIGN_UP[0]
-@SIGN_UP[1]
+@limit_sign_up
 def create_user(body: schema.NewUser) -> schema.Me:
     """Sign up. The first account of a server becomes its administrator."""
     user = accounts.register(
@@ -28,8 +27,7 @@ def create_user(body: schema.NewUser) -> schema.Me:
 
 @operation("POST", "/tokens", tag="accounts", body=schema.NewToken, answer=schema.TokenCreated,
            status=201, public=True)  # fmt: skip
-@SIGN_IN[0]
-@SIGN_IN[1]
+@limit_sign_in
 def create_token(body: schema.NewToken) -> schema.TokenCreated:
     """Exchange username and password for an API token, which is shown this once."""
     user = accounts.authenticate(body.username, body.password)
