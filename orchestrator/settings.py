@@ -20,6 +20,8 @@ from orchestrator.errors import BadInput
 
 PREFIX = "ROOTBLOOD_"
 FILE_NAME = "rootblood.toml"
+SET_IN_WORKSPACES = frozenset({"ROOTBLOOD_USER", "ROOTBLOOD_WORKSPACE", "ROOTBLOOD_EMAIL_DOMAIN"})
+"""What every workspace knows of itself: a server may be developed inside one."""
 
 
 class Registration(StrEnum):
@@ -122,7 +124,7 @@ class Settings:
         for key, value in _read_file(data_dir / FILE_NAME).items():
             values[_known(PREFIX + key.upper(), known).name] = value
         for name, value in given.items():
-            if name.startswith(PREFIX):
+            if name.startswith(PREFIX) and name not in SET_IN_WORKSPACES:
                 values[_known(name, known).name] = value
         values["data_dir"] = data_dir
         return cls(**{name: _parse(known[PREFIX + name.upper()], v) for name, v in values.items()})

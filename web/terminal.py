@@ -7,7 +7,7 @@ from models import Kind, State, Workspace, utcnow
 from orchestrator import access, sessions, workspaces
 from orchestrator.access import Right
 from orchestrator.connections import Connection
-from orchestrator.errors import EngineError, NotFound, RootBloodError, WorkspaceStopped
+from orchestrator.errors import EngineError, NotFound, WorkspaceStopped
 from orchestrator.names import parse_session, parse_workspace
 from orchestrator.policy import TERMINAL_PORT
 from orchestrator.websocket import InputMeter

@@ -165,6 +165,18 @@ def test_deleting_the_row_hangs_up_and_only_that_one(
     assert platform.connections.hang_up_revoked() == 0
 
 
+def test_what_is_revoked_while_it_still_opens_is_hung_up_once_it_is_open(
+    platform: Platform, live: Connection
+) -> None:
+    carrier, live.carrier = live.carrier, None  # the handshake with the workspace takes its time
+    with writing():
+        db.session.execute(delete(ActiveSession))
+    assert platform.connections.hang_up_revoked() == 0
+    live.carrier = carrier
+    assert platform.connections.hang_up_revoked() == 1
+    assert carrier.closed == 1
+
+
 def test_ending_a_login_or_a_token_hangs_up_what_it_opened(
     platform: Platform, running: Workspace, connect: Connect
 ) -> None:

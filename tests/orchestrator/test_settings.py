@@ -172,3 +172,8 @@ def test_every_setting_explains_itself_and_has_its_unit_in_its_name() -> None:
                 assert field.name.endswith(f"_{word}"), field.name
         if isinstance(field.default, int | float) and not isinstance(field.default, bool):
             assert unit, field.name
+
+
+def test_server_starts_inside_a_workspace() -> None:
+    given = {"ROOTBLOOD_USER": "ada", "ROOTBLOOD_WORKSPACE": "main", "ROOTBLOOD_EMAIL_DOMAIN": "x"}
+    assert Settings.from_environment(given) == Settings()
