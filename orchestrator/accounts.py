@@ -116,8 +116,12 @@ def authenticate(username: str, password: str) -> User:
 
 
 def sign_in(user: User, now: datetime, *, address: str, agent: str) -> tuple[Login, str]:
-    """Open a login and return it with the secret for the cookie."""
-    secret = new_secret()
+    """Open a login and return it with the secret for the cookie.
+
+    ``user`` is as it was when the password was checked: where it has been changed since, which ends
+    every login, this one comes too late. Raises: WrongCredentials.
+    """
+    secret, proven = new_secret(), user.password_hash
     login = Login(
         user_id=user.id,
         secret_hash=fingerprint(secret),
@@ -127,6 +131,9 @@ def sign_in(user: User, now: datetime, *, address: str, agent: str) -> tuple[Log
         last_seen_at=now,
     )
     with writing():
+        one_at_a_time(user.id)
+        if db.session.scalar(select(User.password_hash).where(User.id == user.id)) != proven:
+            raise WrongCredentials
         db.session.add(login)
         db.session.flush()
         db.session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))

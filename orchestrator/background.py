@@ -93,6 +93,12 @@ class Background:
         self._platform.connections.hang_up_revoked()
 
     def _collect(self) -> None:
+        try:
+            self._platform.engine.prepare()  # another program may have flushed the firewall
+        except EngineUnreachable:
+            pass  # the sweep says so
+        except EngineError as error:
+            LOG.error("egress.unprotected", reason=error.message, hint=error.hint)
         self.collector.sweep(utcnow(), time.monotonic())
 
     def _watch(self) -> None:

@@ -16,6 +16,8 @@ from orchestrator.idleness import Activity, Policy, judge
 
 HELPER_PREFIX = "rbx-"
 """Names of short-lived containers that have no workspace, such as an archive's."""
+KILLED = (137, 143)
+"""128 + SIGKILL and 128 + SIGTERM: somebody ended it from outside."""
 HELPER_LIFETIME = timedelta(hours=26)
 STALE_AFTER = timedelta(seconds=180)
 """Three missed heartbeats (connections.TOUCH_SECONDS): the server that held it is gone."""
@@ -119,7 +121,10 @@ def _ended(name: str, status: Status) -> Action:
         return Action(Do.MARK_FAILED, name, "Its container is gone: someone removed it")
     if status.exit_code in (0, None):
         return Action(Do.MARK_STOPPED, name, "It ended by itself")
-    return Action(Do.MARK_FAILED, name, status.reason or f"It ended with code {status.exit_code}")
+    verb = "was killed" if status.exit_code in KILLED else "ended"
+    return Action(
+        Do.MARK_FAILED, name, status.reason or f"It {verb} (exit code {status.exit_code})"
+    )
 
 
 def _orphans(now: datetime, known: set[str], census: Iterable[Status]) -> Iterable[Action]:

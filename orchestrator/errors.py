@@ -12,6 +12,7 @@ RootBloodError
 │   ├── Busy                    another request is changing the same thing
 │   └── AllowanceReached        would exceed what the account may use
 ├── TooManyRequests
+├── DatabaseUnreachable         no answer from the database, or it is locked for too long
 └── EngineError                 the engine answered with a refusal
     ├── EngineUnreachable       no answer: the state is unknown, not "stopped"
     ├── ImageMissing
@@ -109,6 +110,12 @@ class TooManyRequests(RootBloodError):
     slug = "too-many-requests"
     title = "Too many tries"
     default_hint = "Wait a minute, then try again."
+
+
+class DatabaseUnreachable(RootBloodError):
+    slug = "database-unreachable"
+    title = "The database does not answer"
+    default_hint = "Your files are safe. Try again in a moment."
 
 
 class EngineError(RootBloodError):

@@ -4,7 +4,7 @@ Other processes on the same database are seen because every waiter also looks ag
 """
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 
 
@@ -29,7 +29,23 @@ class Feed:
         self._changed = threading.Condition()
         self._versions: defaultdict[int, int] = defaultdict(int)
         self._transfers: defaultdict[int, dict[str, Transfer]] = defaultdict(dict)
+        self._streams: Counter[int] = Counter()
         self.closed = False
+
+    def enter(self, user_id: int, most: int) -> bool:
+        """Count one more stream of the user, unless ``most`` are open; each enter has a leave."""
+        with self._changed:
+            if self._streams[user_id] >= most:
+                return False
+            self._streams[user_id] += 1
+            return True
+
+    def leave(self, user_id: int) -> None:
+        """Count one stream less."""
+        with self._changed:
+            self._streams[user_id] -= 1
+            if not self._streams[user_id]:
+                del self._streams[user_id]
 
     def publish(self, user_id: int) -> None:
         """Wake all who wait for this user."""

@@ -24,7 +24,8 @@ from web.api import api
 ROOT = Path(__file__).resolve().parent.parent
 MIGRATIONS = ROOT / "migrations"
 BODY_BYTES_MAX = 256 << 10
-_POOL = {"pool_size": 20, "max_overflow": 200, "pool_pre_ping": True}
+# Parameters hold the hashes of passwords and secrets: no error may carry them into the log.
+_POOL = {"pool_size": 20, "max_overflow": 200, "pool_pre_ping": True, "hide_parameters": True}
 
 CSP = "; ".join(
     (

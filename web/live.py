@@ -8,20 +8,31 @@ from flask import Flask, Response
 
 from models import Login, Token, User, db, utcnow
 from orchestrator import workspaces
+from orchestrator.errors import TooManyRequests
 from orchestrator.platform import Platform
 from web import present
 from web.identity import Caller
 
+STREAMS_MAX = 40
+"""Of one person: at each change of theirs every one of them looks."""
 LOOK_SECONDS = 5.0
 """Also look this often, for what other servers on the same database did."""
 
 
 def response(app: Flask, caller: Caller) -> Response:
-    """Return a stream that lives until the page leaves or the sign-in ends."""
+    """Return a stream that lives until the page leaves or the sign-in ends.
+
+    Raises: TooManyRequests.
+    """
+    feed, user_id = app.extensions["rootblood"].feed, caller.user.id
+    if not feed.enter(user_id, STREAMS_MAX):
+        raise TooManyRequests(
+            f"You follow events in {STREAMS_MAX} places already", hint="Close some pages."
+        )
     stream = Response(
-        _stream(app, caller.user.id, caller.login_id, caller.token_id),
-        mimetype="text/event-stream",
+        _stream(app, user_id, caller.login_id, caller.token_id), mimetype="text/event-stream"
     )
+    stream.call_on_close(lambda: feed.leave(user_id))
     stream.headers["Cache-Control"] = "no-store"
     stream.headers["X-Accel-Buffering"] = "no"
     return stream

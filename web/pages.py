@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from models import User, utcnow
 from orchestrator import accounts, workspaces
-from orchestrator.errors import RootBloodError
+from orchestrator.errors import Forbidden, RootBloodError
 from web import present
 from web.api import openapi
 from web.forms import field_errors, local_path, number
@@ -226,6 +226,8 @@ def change_password() -> Response | BaseResponse:
 def create_token() -> Response:
     """Create an API token and show it once."""
     form = request.form
+    if caller().token_id is not None:  # or no token would ever expire
+        raise Forbidden("A token cannot make tokens", hint="Sign in with your password.")
     try:
         days = number(form.get("days", "90"), "days")
         _, secret = accounts.create_token(

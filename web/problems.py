@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing.exceptions import WebsocketMismatch
 from werkzeug.wrappers import Response as BaseResponse
@@ -31,6 +31,7 @@ STATUS: dict[type[errors.RootBloodError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.TooManyRequests: 429,
+    errors.DatabaseUnreachable: 503,
     errors.EngineUnreachable: 503,
     errors.ImageMissing: 503,
     errors.NoSpace: 507,
@@ -145,7 +146,12 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(DBAPIError)
     def on_database(error: DBAPIError) -> BaseResponse:
-        return on_known(errors.NoSpace()) if disk_is_full(error) else on_bug(error)
+        if disk_is_full(error):
+            return on_known(errors.NoSpace())
+        if isinstance(error, OperationalError):
+            LOG.error("database.unreachable", reason=str(error.orig))
+            return on_known(errors.DatabaseUnreachable())
+        return on_bug(error)
 
     @app.errorhandler(Exception)
     def on_bug(error: Exception) -> Response:

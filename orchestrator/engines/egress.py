@@ -17,16 +17,20 @@ from pathlib import Path
 
 from orchestrator.errors import EgressUnprotected
 
-# Private and special ranges, RFC 6890. The documentation ranges stay open: private package
-# mirrors use them, and nothing else of worth lies there.
+# Private and special ranges, RFC 6890, and one public address: Azure's machines ask their host
+# under it (its port 53 stays open where it is the resolver). The documentation ranges stay open:
+# private package mirrors use them, and nothing else of worth lies there.
 BLOCKED = (
     "0.0.0.0/8",
     "10.0.0.0/8",
     "100.64.0.0/10",
     "127.0.0.0/8",
+    "168.63.129.16/32",
     "169.254.0.0/16",
     "172.16.0.0/12",
+    "192.0.0.0/24",
     "192.168.0.0/16",
+    "198.18.0.0/15",
     "224.0.0.0/4",
     "240.0.0.0/4",
 )

@@ -3,14 +3,17 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.screen import Screen, requests_of
+from tests.browser.screen import CUT_OFF, Complaints, Screen, requests_of
 from tests.end_to_end.person import Person
 from tests.end_to_end.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
-def test_tabs_share_one_connection_for_events(screen: Screen, person: Person) -> None:
+def test_tabs_share_one_connection_for_events(
+    screen: Screen, person: Person, complaints: Complaints
+) -> None:
+    complaints.expect(CUT_OFF)
     person.ok("POST", "/api/v1/workspaces", {"name": "main"})
     context = screen.page.context
     screen.go("/templates")  # nothing to follow there

@@ -28,12 +28,12 @@ def seconds_left(screen: Screen) -> int:
 def test_dashboard_counts_down_and_can_wait(screen: Screen, person: Person) -> None:
     person.start("main")
     card = screen.page.get_by_role("region", name="main", exact=True)
-    expect(card).to_contain_text(re.compile(r"Stops in \d+ s: no input for \d+ s, cpu \d"))
+    expect(card).to_contain_text(re.compile(r"Stops in \d+\ss: no input for \d+\ss, cpu \d"))
     first = until(lambda: seconds_left(screen), "it says when")
     assert first <= 85
     until(lambda: 0 < seconds_left(screen) < first - 2, "it counts down")
     card.get_by_role("button", name="Snooze").click()
-    expect(card).to_contain_text(re.compile(r"Kept for (59|60) min: snoozed"))
+    expect(card).to_contain_text(re.compile(r"Kept for (59|60)\smin: snoozed"))
     expect(card.get_by_role("button", name="Snooze")).to_be_hidden()
     snoozed = person.workspace()["activity"]
     assert snoozed["snoozed_until"] == snoozed["stops_at"]

@@ -125,7 +125,7 @@ def test_a_container_that_crashed_says_how() -> None:
     killed = Status(NAME, Phase.FAILED, reason="out of memory", exit_code=137)
     assert planned(facts(status=killed)) == [Do.MARK_FAILED]
     assert reason(facts(status=killed)) == "out of memory"
-    assert reason(facts(status=replace(killed, reason=""))) == "It ended with code 137"
+    assert reason(facts(status=replace(killed, reason=""))) == "It was killed (exit code 137)"
 
 
 @pytest.mark.parametrize("phase", ENDED)

@@ -23,8 +23,8 @@ def test_a_page_says_so_when_the_database_is_down(
     ann: Visitor, broken_database: None, path: str
 ) -> None:
     answer = ann.client.get(path)
-    assert answer.status_code == 500
-    assert "It has been logged. Try again." in answer.text
+    assert answer.status_code == 503
+    assert "Your files are safe. Try again in a moment." in answer.text
     assert "fire" not in answer.text
 
 
@@ -34,7 +34,7 @@ def test_an_error_needs_no_database(ann: Visitor, broken_database: None) -> None
 
 def test_the_api_says_so_when_the_database_is_down(ann: Visitor, broken_database: None) -> None:
     answer = ann.client.get("/api/v1/me")
-    assert (answer.status_code, answer.json["slug"]) == (500, "error")
+    assert (answer.status_code, answer.json["slug"]) == (503, "database-unreachable")
     assert answer.mimetype == "application/problem+json"
 
 
