@@ -135,8 +135,10 @@ def _read_file(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, no UTF-8, or no path
         raise BadInput(f"{path} is not valid TOML: {error}", field=str(path)) from error
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}", field=str(path)) from error
 
 
 def _known(name: str, known: Mapping[str, Field[Any]]) -> Field[Any]:

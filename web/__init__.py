@@ -92,7 +92,9 @@ def create_app(platform: Platform) -> Flask:
     @app.after_request
     def harden(response: Response) -> Response:
         for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
+            # Browsers heed it from trustworthy origins only, and complain elsewhere.
+            if name != "Cross-Origin-Opener-Policy" or not identity.exposed_origin():
+                response.headers.setdefault(name, value)
         if not request.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -43,6 +43,12 @@ def _enter(user: User, target: str) -> BaseResponse:
     return redirect(local_path(target), code=303)
 
 
+def _cut_off(user: User) -> None:
+    """Close what ended sign-ins and tokens had open, and let the pages of all others know."""
+    platform().connections.hang_up_revoked()
+    platform().feed.publish(user.id)
+
+
 def _form(template: str, error: RootBloodError | None = None, **context: Any) -> Response:
     """Render a form again with what was wrong, or for the first time."""
     values = {key: text[:100] for key, text in request.form.items() if "password" not in key}
@@ -145,8 +151,7 @@ def log_out() -> BaseResponse:
     who = find_caller()
     if who is not None and who.login_id is not None:
         accounts.sign_out(who.login_id)
-        platform().connections.hang_up_revoked()
-        platform().feed.publish(who.user.id)
+        _cut_off(who.user)
     forget()
     return redirect("/login", code=303)
 
@@ -215,7 +220,7 @@ def change_password() -> Response | BaseResponse:
         )
     except RootBloodError as error:
         return _account_page(error)
-    platform().connections.hang_up_revoked()
+    _cut_off(user)
     remember(secret)
     flash("Password changed. You are signed out everywhere else.", "ok")
     return redirect(url_for("pages.account"), code=303)
@@ -243,7 +248,7 @@ def create_token() -> Response:
 def delete_token(token_id: int) -> BaseResponse:
     """Revoke a token."""
     accounts.delete_token(caller().user, utcnow(), token_id, address=address())
-    platform().connections.hang_up_revoked()
+    _cut_off(caller().user)
     flash("Token revoked.", "ok")
     return redirect(url_for("pages.account"), code=303)
 
@@ -253,7 +258,7 @@ def delete_token(token_id: int) -> BaseResponse:
 def end_login(login_id: int) -> BaseResponse:
     """Sign one other browser out."""
     accounts.end_logins(caller().user, only=login_id)
-    platform().connections.hang_up_revoked()
+    _cut_off(caller().user)
     return redirect(url_for("pages.account"), code=303)
 
 
@@ -263,6 +268,6 @@ def end_other_logins() -> BaseResponse:
     """Sign every other browser out."""
     who = caller()
     accounts.end_logins(who.user, keep=who.login_id or 0)
-    platform().connections.hang_up_revoked()
+    _cut_off(who.user)
     flash("Signed out everywhere else.", "ok")
     return redirect(url_for("pages.account"), code=303)

@@ -177,3 +177,9 @@ def test_every_setting_explains_itself_and_has_its_unit_in_its_name() -> None:
 def test_server_starts_inside_a_workspace() -> None:
     given = {"ROOTBLOOD_USER": "ada", "ROOTBLOOD_WORKSPACE": "main", "ROOTBLOOD_EMAIL_DOMAIN": "x"}
     assert Settings.from_environment(given) == Settings()
+
+
+@pytest.mark.parametrize("path", ["\x00", "x" * 5000])
+def test_data_directory_that_cannot_be_is_a_complaint(path: str) -> None:
+    with pytest.raises(BadInput):
+        Settings.from_environment({"ROOTBLOOD_DATA_DIR": path})

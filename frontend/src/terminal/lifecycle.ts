@@ -191,7 +191,8 @@ export class Lifecycle {
   }
 
   private async snooze(): Promise<void> {
-    this.warning = null;
+    this.touched();
+    this.panes.focus();
     try {
       this.workspace = await api.snooze(this.workspace.name, 60);
     } catch (error) {
@@ -199,7 +200,7 @@ export class Lifecycle {
     }
   }
 
-  /** Something was typed: the warning no longer holds. */
+  /** Somebody is there: the warning no longer holds, whatever the server says next. */
   touched(): void {
     if (!this.warning) return;
     this.warning.close();

@@ -14,6 +14,8 @@ import { fontSize, FONT_FAMILY, screenReader } from "./settings";
 
 const RESET = new Uint8Array([0x18, 0x1b, 0x63]);
 const REDRAW_PAUSE_MS = 60;
+/** What xterm.js says by itself: that the focus came or went, and answers to programs (DA, DSR, DCS, OSC). */
+const REPORT = /^\x1b(?:\[[IO]|\[[?>][\d;]*[cnRy]|\[\d+n|[P\]].+)$/s;
 
 export interface PaneHooks {
   connected: (pane: Pane) => void;
@@ -96,7 +98,7 @@ export class Pane {
       readText: () => "",
       writeText: async (_selection, text) => { if (text && (await copyText(text))) hooks.copied(text.length); },
     }));
-    terminal.onData((data) => this.type(hooks.typed(data)));
+    terminal.onData((data) => this.type(REPORT.test(data) ? data : hooks.typed(data)));
     terminal.onBinary((data) => this.connection.typeBinary(data));
     terminal.onResize((size) => this.connection.resize(size));
     terminal.onTitleChange((title) => { this.title = title; hooks.titled(this); });

@@ -1,0 +1,124 @@
+"""Every page, dark and light, on a phone and on a desk: whole, quiet and never too wide."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.screen import REFUSED, Complaints, Screen
+from tests.end_to_end.person import Person
+from tests.end_to_end.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+WIDTHS = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+FOR_STRANGERS = {"landing": "/", "login": "/login", "register": "/register", "api": "/docs/api"}
+FOR_PEOPLE = {
+    "dashboard": "/",
+    "terminal": "/w/main/",
+    "catalogue": "/templates",
+    "account": "/account",
+    "api-signed-in": "/docs/api",
+    "not-found": "/w/no-such-workspace/",
+    "users": "/admin/users",
+    "invites": "/admin/invites",
+    "admin-templates": "/admin/templates",
+    "audit-log": "/admin/events",
+}
+# What reaches beyond the right edge without being cut off or scrolled by one of its ancestors.
+TOO_WIDE = """() => {
+  const clips = (element) => {
+    for (let up = element.parentElement; up && up !== document.body; up = up.parentElement)
+      if (getComputedStyle(up).overflowX !== 'visible') return true;
+    return false;
+  };
+  return [...document.querySelectorAll('body *')]
+    .filter((element) => element.checkVisibility({ visibilityProperty: true }))
+    .filter((element) => element.getBoundingClientRect().right > innerWidth + 0.5)
+    .filter((element) => !clips(element))
+    .map((element) => element.outerHTML.slice(0, 120));
+}"""
+SIDEWAYS = "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def boss(server: Server) -> Iterator[None]:
+    """The administrator has workspaces in several states."""
+    visitor = Person(server)
+    visitor.start("main")
+    yield
+    visitor.leave()
+
+
+@pytest.fixture
+def administrator(
+    new_screen: Callable[..., Screen], request: pytest.FixtureRequest, server: Server
+) -> Screen:
+    screen = new_screen(color_scheme=request.param).sign_in("boss")
+    existing = screen.page.evaluate(
+        "fetch('/api/v1/workspaces').then((a) => a.json()).then((a) => a.workspaces.length)"
+    )
+    if not existing:
+        screen.button("Open my first workspace").click()
+        screen.prompts()
+        screen.go("/").button("New workspace").click()
+        screen.page.keyboard.type("a-name-as-long-as-can-be")
+        screen.page.keyboard.press("Enter")
+        expect(screen.dialog()).to_have_count(0)
+    return screen
+
+
+def look_at(screen: Screen, name: str, theme: str) -> None:
+    assert screen.is_dark() == (theme == "dark")
+    for device, size in WIDTHS.items():
+        screen.page.set_viewport_size(size)
+        screen.photograph(f"{name}-{theme}-{device}")
+        assert screen.page.evaluate(TOO_WIDE) == [], f"{name} on a {device}"
+        assert screen.page.evaluate(SIDEWAYS) <= 0, f"{name} on a {device}"
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_pages_of_strangers(new_screen: Callable[..., Screen], theme: str) -> None:
+    screen = new_screen(color_scheme=theme)
+    for name, path in FOR_STRANGERS.items():
+        screen.go(path)
+        look_at(screen, name, theme)
+
+
+@pytest.mark.parametrize(
+    ("administrator", "theme"), [("dark", "dark"), ("light", "light")], indirect=["administrator"]
+)
+def test_pages_of_people(administrator: Screen, theme: str, complaints: Complaints) -> None:
+    complaints.expect(REFUSED + r".*no-such-workspace")
+    for name, path in FOR_PEOPLE.items():
+        administrator.go(path)
+        if name == "terminal":
+            administrator.prompts()
+        look_at(administrator, name, theme)
+
+
+def test_icon_of_every_page_is_there(screen: Screen) -> None:
+    for path in ("/", "/account", "/login"):
+        screen.go(path)
+        icon = screen.page.locator("link[rel=icon]").get_attribute("href")
+        answer = screen.page.request.get(f"{screen.url}{icon}")
+        assert answer.status == 200
+        assert answer.headers["content-type"].startswith("image/svg+xml")
+
+
+def test_pages_load_nothing_from_elsewhere(screen: Screen) -> None:
+    asked: list[str] = []
+    screen.page.on("request", lambda one: asked.append(one.url))
+    for path in ("/", "/w/main/", "/account", "/docs/api"):
+        screen.go(path)
+    assert asked
+    assert [url for url in asked if not url.startswith((screen.url, "data:", "blob:"))] == []
+
+
+def test_reference_of_the_api_opens_and_fills_its_examples(screen: Screen) -> None:
+    page = screen.go("/docs/api").page
+    entry = page.locator("details.endpoint", has_text="/api/v1/workspaces").filter(
+        has=page.locator(".method.post")
+    )
+    entry.first.locator("summary").click()
+    expect(entry.first.locator("[data-example]")).to_contain_text("name")
