@@ -12,6 +12,7 @@ monkey.patch_all()  # first: what was imported before it would keep the blocking
 
 import gc
 import os
+import re
 import resource
 import signal
 import socket
@@ -39,6 +40,10 @@ from web import create_app
 HEAD_BYTES = 32768
 HEAD_SECONDS = 20.0
 """For a whole request head, so that nobody holds connections by sending it drop by drop."""
+# RFC 9112, 5: no space before the colon, no folded line, no bare CR, no NUL. The parser below
+# would take such a line for the end of the head, or a bare CR for that of a line, and see another
+# request than a proxy in front does.
+FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r?\n")
 IDLE_SECONDS = 75.0
 """Between requests, between pieces of a body, and for a client that does not read."""
 STOP_SECONDS = 0.5
@@ -116,12 +121,16 @@ class HijackHandler(WSGIHandler):
             head += line
             if not line or len(head) > HEAD_BYTES:
                 raise ValueError("the request head is cut off or too large")
+            if line not in (b"\r\n", b"\n") and not FIELD.fullmatch(line):
+                raise ValueError("a header field is malformed")
         fields = super().MessageClass(BytesIO(head))
         lengths = fields.get_all("Content-Length", [])
         codings = fields.get_all("Transfer-Encoding", [])
         # RFC 9112, 6.3: a proxy in front could see another end of this request than we do.
         if len(lengths) + len(codings) > 1 or not all(length.isdigit() for length in lengths):
             raise ValueError("the length of the body is ambiguous")
+        if len(fields.get_all("Host", [])) != 1 and self.request_version != "HTTP/1.0":
+            raise ValueError("one Host is needed")  # RFC 9112, 3.2
         if any(coding.lower() != "chunked" for coding in codings):
             raise ValueError("the body's transfer coding is unknown")
         return fields

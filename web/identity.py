@@ -18,7 +18,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from models import Login, Token, User, utcnow
 from orchestrator import accounts
-from orchestrator.errors import SignInRequired
+from orchestrator.errors import Forbidden, SignInRequired
 from orchestrator.platform import Platform
 
 COOKIE = "rootblood"
@@ -74,6 +74,23 @@ def exposed_origin() -> bool:
 def hostname(incoming: Request) -> str:
     """Return the request's host without its port."""
     return incoming.host.rsplit(":", 1)[0] if not incoming.host.endswith("]") else incoming.host
+
+
+def refuse_rebound_founder() -> None:
+    """Keep a web page elsewhere from founding this server through a name that it points here.
+
+    By DNS rebinding a page can reach a server that listens on loopback. It has no cookie there, but
+    the first account needs none and becomes the administrator. Raises: Forbidden.
+    """
+    settings = platform().settings
+    loopback = settings.address[0] in ("127.0.0.1", "::1", "localhost")
+    local = hostname(request) in ("localhost", "127.0.0.1", "[::1]")
+    if loopback and not settings.trusted_proxies and not local and not accounts.anyone():
+        raise Forbidden(
+            "The first account is made on the server itself",
+            hint=f"Open http://localhost:{settings.address[1]}, or set ROOTBLOOD_TRUSTED_PROXIES "
+            "when a reverse proxy stands in front.",
+        )
 
 
 def platform() -> Platform:

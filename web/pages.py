@@ -21,7 +21,15 @@ from orchestrator.errors import Forbidden, RootBloodError
 from web import present
 from web.api import openapi
 from web.forms import field_errors, local_path, number
-from web.identity import address, caller, find_caller, forget, platform, remember
+from web.identity import (
+    address,
+    caller,
+    find_caller,
+    forget,
+    platform,
+    refuse_rebound_founder,
+    remember,
+)
 from web.limits import limit_sign_in, limit_sign_up
 from web.problems import status_of
 
@@ -132,6 +140,7 @@ def sign_up() -> Response | BaseResponse:
     """Create an account and sign in."""
     form = request.form
     try:
+        refuse_rebound_founder()
         user = accounts.register(
             platform().settings,
             utcnow(),

@@ -152,7 +152,10 @@ class TestPlainHttp:
         terminal.page.keyboard.press("Control+Shift+C")
         terminal.answers()
 
-    def test_each_visible_tab_follows_for_itself(self, terminal: Screen, person: Person) -> None:
+    def test_each_visible_tab_follows_for_itself(
+        self, terminal: Screen, person: Person, complaints: Complaints
+    ) -> None:
+        complaints.expect(CUT_OFF)
         asked = requests_of(terminal.page.context, "/api/v1/events")
         dashboard = terminal.tab().go("/")
         person.ok("POST", "/api/v1/workspaces/main/stop")

@@ -5,7 +5,7 @@ from orchestrator import accounts
 from web import present
 from web.api import schema
 from web.api.operation import operation
-from web.identity import address, caller, platform
+from web.identity import address, caller, platform, refuse_rebound_founder
 from web.limits import limit_sign_in, limit_sign_up
 
 
@@ -14,6 +14,7 @@ from web.limits import limit_sign_in, limit_sign_up
 @limit_sign_up
 def create_user(body: schema.NewUser) -> schema.Me:
     """Sign up. The first account of a server becomes its administrator."""
+    refuse_rebound_founder()
     user = accounts.register(
         platform().settings,
         utcnow(),

@@ -3,6 +3,8 @@
  * The tab that holds a Web Lock reads and broadcasts to the others. Web Locks are missing on plain
  * http off localhost: there each visible tab reads for itself.
  */
+import { Problem, request } from "./api";
+import { meta } from "./dom";
 import type { ArchiveProgress, User, Workspace } from "./types";
 
 export interface Events {
@@ -15,8 +17,13 @@ export interface Events {
 
 type Listener<K extends keyof Events> = (data: Events[K]) => void;
 const listeners: { [K in keyof Events]: Set<Listener<K>> } = { state: new Set(), archive: new Set(), "signed-out": new Set(), online: new Set() };
-const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("rootblood.events") : null;
+/** Somebody else may sign in in the next tab: people share neither connections nor news. */
+const NAME = `rootblood.events.${meta("user")}`;
+const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(NAME) : null;
 let leading = false;
+/** This page's sign-in has ended: it leads no more. */
+let over = false;
+let release = (): void => undefined;
 let last: Events["state"] | null = null;
 let started = false;
 
@@ -26,12 +33,13 @@ export function listen<K extends keyof Events>(kind: K, listener: Listener<K>): 
   if (started) return;
   started = true;
   channel?.addEventListener("message", (event: MessageEvent<{ kind: keyof Events | "hello"; data: never }>) => {
+    if (event.data.kind === "signed-out") end();
     if (event.data.kind !== "hello") emit(event.data.kind, event.data.data);
     else if (leading && last) channel.postMessage({ kind: "state", data: last });
   });
   if (channel && "locks" in navigator) {
     channel.postMessage({ kind: "hello" });
-    void navigator.locks.request("rootblood.events", () => new Promise<never>(() => { leading = true; read(); }));
+    void navigator.locks.request(NAME, () => over ? null : new Promise<void>((resolve) => { leading = true; release = resolve; read(); }));
   } else {
     let source: EventSource | null = null;
     const follow = (): void => {
@@ -47,6 +55,13 @@ function emit<K extends keyof Events>(kind: K, data: Events[K]): void {
   for (const listener of listeners[kind]) listener(data);
 }
 
+function end(): void {
+  over = true;
+  leading = false;
+  last = null;
+  release();
+}
+
 function read(): EventSource {
   const source = new EventSource("/api/v1/events");
   const pass = <K extends keyof Events>(kind: K, data: Events[K]): void => {
@@ -57,10 +72,19 @@ function read(): EventSource {
   source.addEventListener("error", () => {
     pass("online", false);
     // A refusal (401, 503) closes the source for good; a lost connection makes it retry by itself.
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (leading) read(); }, 15_000);
+    if (source.readyState === EventSource.CLOSED) void refused();
   });
   source.addEventListener("state", (event) => { last = JSON.parse(event.data) as Events["state"]; pass("state", last); });
   source.addEventListener("archive", (event) => pass("archive", JSON.parse(event.data) as ArchiveProgress));
-  source.addEventListener("signed-out", () => { source.close(); pass("signed-out", null); });
+  const signedOut = (): void => { source.close(); pass("signed-out", null); end(); };
+  source.addEventListener("signed-out", signedOut);
+  const refused = async (): Promise<void> => {
+    try {
+      await request("GET", "/api/v1/me");
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return signedOut();
+    }
+    setTimeout(() => { if (leading) read(); }, 15_000);
+  };
   return source;
 }
