@@ -261,6 +261,13 @@ def delete_token(user: User, now: datetime, token_id: int, *, address: str) -> N
         audit.record(now, user.username, "token.deleted", token.name, address=address)
 
 
+def delete_expired_tokens(now: datetime) -> None:
+    """Delete the tokens that have expired; what they hold open goes with them."""
+    if db.session.scalar(select(Token.id).where(Token.expires_at < now).limit(1)) is not None:
+        with writing():
+            db.session.execute(delete(Token).where(Token.expires_at < now))
+
+
 def touch(row: Login | Token, user: User, now: datetime) -> None:
     """Remember that a login or token was used; at most one write in five minutes.
 

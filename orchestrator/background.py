@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from models import State, Workspace, db, utcnow
+from orchestrator import accounts
 from orchestrator.engines import Phase
 from orchestrator.errors import EngineError, EngineUnreachable
 from orchestrator.logs import log
@@ -99,6 +100,7 @@ class Background:
             pass  # the sweep says so
         except EngineError as error:
             LOG.error("egress.unprotected", reason=error.message, hint=error.hint)
+        accounts.delete_expired_tokens(utcnow())
         self.collector.sweep(utcnow(), time.monotonic())
 
     def _watch(self) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import delete, event, select
 
-from models import ActiveSession, Workspace, db, utcnow, writing
+from models import ActiveSession, Kind, Workspace, db, utcnow, writing
 from orchestrator import accounts
 from orchestrator.connections import TOUCH_SECONDS, Connection, Connections
 from orchestrator.errors import Conflict
@@ -238,3 +238,25 @@ def test_stopping_hangs_up_everything(
     platform.connections.close_all()
     assert [connection.carrier.closed for connection in both] == [1, 1]
     assert db.session.scalars(select(ActiveSession.id)).all(), "the next start frees the rows"
+
+
+def test_what_a_token_opened_ends_when_it_expires(platform: Platform, running: Workspace) -> None:
+    class Carrier:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    now = utcnow()
+    token, _ = accounts.create_token(running.user, now, "ci", 1, address="192.0.2.1")
+    connection = platform.connections.open(
+        now, user_id=running.user_id, workspace_id=running.id, kind=Kind.TERMINAL,
+        address="192.0.2.1", login_id=None, token_id=token.id,
+    )  # fmt: skip
+    connection.carrier = carrier = Carrier()
+    accounts.delete_expired_tokens(token.expires_at)
+    platform.connections.hang_up_revoked()
+    assert not carrier.closed
+    accounts.delete_expired_tokens(token.expires_at + timedelta(seconds=1))
+    platform.connections.hang_up_revoked()
+    assert carrier.closed
