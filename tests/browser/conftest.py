@@ -91,9 +91,7 @@ def _photograph(contexts: list[BrowserContext], name: str) -> None:
 
 
 @pytest.fixture
-def new_screen(
-    new_browser: Callable[..., BrowserContext], server: Server
-) -> Callable[..., Screen]:
+def new_screen(new_browser: Callable[..., BrowserContext], server: Server) -> Callable[..., Screen]:
     """Return a maker of tabs, each in a browser of its own; the options are the browser's."""
     return lambda **options: Screen(new_browser(**options).new_page(), server)
 

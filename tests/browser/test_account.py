@@ -32,11 +32,8 @@ def test_password_change_signs_other_browsers_out(
     expect(here.page.get_by_text("You are signed out everywhere else.")).to_be_visible()
     expect(terminal.page.get_by_text("You are signed out.")).to_be_visible()
 
-    page = terminal.go("/login").page
-    page.get_by_label("User name").fill(person.username)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    terminal.button("Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("Wrong username or password")
+    terminal.go("/login").fill_in(person.username, PASSWORD)
+    expect(terminal.page.get_by_role("alert")).to_contain_text("Wrong username or password")
     terminal.sign_in(person.username, ANOTHER)
     here.go("/account")
     expect(here.page.get_by_role("heading", name="Account")).to_be_visible()

@@ -34,10 +34,7 @@ def make_invite(boss: Screen) -> str:
 def accept(screen: Screen, invite: str, name: str) -> Screen:
     # The link names the host of the administrator's request: localhost here too.
     screen.page.goto(invite)
-    screen.page.get_by_label("User name").fill(name)
-    screen.page.get_by_label("Password", exact=True).fill(PASSWORD)
-    screen.button("Create the account").click()
-    return screen
+    return screen.fill_in(name, PASSWORD, "Create the account")
 
 
 def test_invite_lets_one_person_in(
@@ -166,7 +163,9 @@ def test_rights_are_given_and_taken(
     expect(screen.page.get_by_text("403")).to_be_visible()
 
 
-def test_audit_log_tells_who_did_what(boss: Screen, guest: tuple[str, Screen], server: Server) -> None:
+def test_audit_log_tells_who_did_what(
+    boss: Screen, guest: tuple[str, Screen], server: Server
+) -> None:
     name, _ = guest
     visit = Visit(server, "boss")
     visit.submit(f"/admin/users/{name}/suspend")

@@ -52,7 +52,8 @@ def test_sixel_picture_is_drawn_through_tmux(terminal: Screen) -> None:
         terminal.page,
         """(() => {
              const canvas = document.querySelector('canvas.xterm-image-layer');
-             const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+             const { width, height } = canvas;
+             const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
              let red = 0;
              for (let at = 0; at < data.length; at += 4)
                if (data[at] > 200 && data[at + 1] < 50 && data[at + 3] > 200) red += 1;

@@ -42,9 +42,7 @@ def test_tabs_share_one_connection_for_events(
     assert len(asked) == 2
 
 
-def test_sign_out_reaches_every_tab(
-    screen: Screen, person: Person, complaints: Complaints
-) -> None:
+def test_sign_out_reaches_every_tab(screen: Screen, person: Person, complaints: Complaints) -> None:
     complaints.expect(REFUSED)
     other = screen.tab().go("/")
     screen.choose(f"Account of {person.username}", "Sign out")

@@ -1,12 +1,12 @@
 """Every page, dark and light, on a phone and on a desk: whole, quiet and never too wide."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.screen import REFUSED, Complaints, Screen
-from tests.end_to_end.person import Person
+from tests.end_to_end.person import PASSWORD, Caller
 from tests.end_to_end.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
@@ -42,30 +42,26 @@ SIDEWAYS = "document.scrollingElement.scrollWidth - document.scrollingElement.cl
 
 
 @pytest.fixture(scope="module")
-def boss(server: Server) -> Iterator[None]:
-    """The administrator has workspaces in several states."""
-    visitor = Person(server)
-    visitor.start("main")
-    yield
-    visitor.leave()
+def workspaces(server: Server) -> None:
+    """The administrator has one that runs and one with a long name."""
+    boss = Caller(server, {})
+    proof = {"username": "boss", "password": PASSWORD, "name": "test"}
+    secret = boss.ok("POST", "/api/v1/tokens", proof)["token"]
+    boss.header["Authorization"] = f"Bearer {secret}"
+    for name in ("main", "a-name-as-long-as-can-be"):
+        boss.ok("POST", "/api/v1/workspaces", {"name": name})
+    boss.ok("POST", "/api/v1/workspaces/main/start")
+
+
+@pytest.fixture(params=["dark", "light"])
+def theme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def administrator(
-    new_screen: Callable[..., Screen], request: pytest.FixtureRequest, server: Server
-) -> Screen:
-    screen = new_screen(color_scheme=request.param).sign_in("boss")
-    existing = screen.page.evaluate(
-        "fetch('/api/v1/workspaces').then((a) => a.json()).then((a) => a.workspaces.length)"
-    )
-    if not existing:
-        screen.button("Open my first workspace").click()
-        screen.prompts()
-        screen.go("/").button("New workspace").click()
-        screen.page.keyboard.type("a-name-as-long-as-can-be")
-        screen.page.keyboard.press("Enter")
-        expect(screen.dialog()).to_have_count(0)
-    return screen
+def still(new_screen: Callable[..., Screen], theme: str) -> Screen:
+    """A browser that shows no transitions."""
+    return new_screen(color_scheme=theme, reduced_motion="reduce")
 
 
 def look_at(screen: Screen, name: str, theme: str) -> None:
@@ -77,24 +73,20 @@ def look_at(screen: Screen, name: str, theme: str) -> None:
         assert screen.page.evaluate(SIDEWAYS) <= 0, f"{name} on a {device}"
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_pages_of_strangers(new_screen: Callable[..., Screen], theme: str) -> None:
-    screen = new_screen(color_scheme=theme)
+def test_pages_of_strangers(still: Screen, theme: str) -> None:
     for name, path in FOR_STRANGERS.items():
-        screen.go(path)
-        look_at(screen, name, theme)
+        look_at(still.go(path), name, theme)
 
 
-@pytest.mark.parametrize(
-    ("administrator", "theme"), [("dark", "dark"), ("light", "light")], indirect=["administrator"]
-)
-def test_pages_of_people(administrator: Screen, theme: str, complaints: Complaints) -> None:
+@pytest.mark.usefixtures("workspaces")
+def test_pages_of_people(still: Screen, theme: str, complaints: Complaints) -> None:
     complaints.expect(REFUSED + r".*no-such-workspace")
+    still.sign_in("boss")
     for name, path in FOR_PEOPLE.items():
-        administrator.go(path)
+        still.go(path)
         if name == "terminal":
-            administrator.prompts()
-        look_at(administrator, name, theme)
+            still.prompts()
+        look_at(still, name, theme)
 
 
 def test_icon_of_every_page_is_there(screen: Screen) -> None:

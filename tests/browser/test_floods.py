@@ -39,7 +39,9 @@ def test_flood_leaves_the_page_alive(terminal: Screen) -> None:
 
 
 def test_screen_is_right_after_a_flood_that_was_cut_short(terminal: Screen) -> None:
-    terminal.type("head -c 60000000 /dev/zero | tr '\\0' 'x' | fold -w 79; echo; echo done-$((6 * 7))")
+    terminal.type(
+        "head -c 60000000 /dev/zero | tr '\\0' 'x' | fold -w 79; echo; echo done-$((6 * 7))"
+    )
     terminal.shows("^done-42")
     terminal.shows("^x{79}$")
     terminal.type("clear")

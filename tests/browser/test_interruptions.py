@@ -8,7 +8,7 @@ from docker import APIClient
 from playwright.sync_api import expect
 
 from tests.browser.screen import CUT_OFF, REFUSED, Complaints, Screen
-from tests.end_to_end.person import Person, history
+from tests.end_to_end.person import PASSWORD, Person, history
 from tests.end_to_end.server import Server
 from tests.end_to_end.waiting import until
 
@@ -143,8 +143,5 @@ def test_suspended_by_an_administrator(
     expect(boss.page.get_by_text(f"{person.username} is suspended.")).to_be_visible()
     expect(terminal.page.get_by_text("You are signed out.")).to_be_visible()
     until(lambda: not person.rows(), "the connection has ended on the server too")
-    terminal.go("/login")
-    terminal.page.get_by_label("User name").fill(person.username)
-    terminal.page.get_by_label("Password", exact=True).fill("correct horse battery")
-    terminal.button("Sign in").click()
+    terminal.go("/login").fill_in(person.username, PASSWORD)
     expect(terminal.page.get_by_role("alert")).to_be_visible()

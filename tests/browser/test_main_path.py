@@ -16,9 +16,7 @@ def test_from_the_first_visit_to_a_shell(new_screen: Callable[..., Screen]) -> N
     screen = new_screen().go("/")
     page, name = screen.page, f"u{secrets.token_hex(4)}"
     page.get_by_role("link", name="Create an account").click()
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    screen.button("Create the account").click()
+    screen.fill_in(name, PASSWORD, "Create the account")
     expect(page.get_by_role("heading", name="Open your first workspace")).to_be_visible()
     screen.photograph("dashboard-empty")
     screen.button("Open my first workspace").click()
@@ -76,11 +74,8 @@ def test_stranger_is_sent_to_sign_in_and_back(
     new_screen: Callable[..., Screen], person: Person
 ) -> None:
     screen = new_screen().go("/account")
-    page = screen.page
-    page.get_by_label("User name").fill(person.username)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    screen.button("Sign in").click()
-    expect(page.get_by_role("heading", name="Account")).to_be_visible()
+    screen.fill_in(person.username, PASSWORD)
+    expect(screen.page.get_by_role("heading", name="Account")).to_be_visible()
 
 
 class TestWrongInput:
@@ -92,9 +87,7 @@ class TestWrongInput:
         page = screen.go("/register").page
         # As somebody whose browser checks nothing: the server's own words are what is tested.
         page.locator("main form").evaluate("(form) => { form.noValidate = true; }")
-        page.get_by_label("User name").fill(name)
-        page.get_by_label("Password", exact=True).fill(password)
-        screen.button("Create the account").click()
+        screen.fill_in(name, password, "Create the account")
         return page
 
     @pytest.mark.parametrize(
@@ -125,10 +118,7 @@ class TestWrongInput:
         screen = new_screen()
         said = []
         for name in (person.username, f"u{secrets.token_hex(4)}"):
-            page = screen.go("/login").page
-            page.get_by_label("User name").fill(name)
-            page.get_by_label("Password", exact=True).fill("not the password")
-            screen.button("Sign in").click()
+            page = screen.go("/login").fill_in(name, "not the password").page
             alert = page.get_by_role("alert")
             expect(alert).to_contain_text("Wrong username or password")
             expect(page.get_by_label("User name")).to_have_value(name)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.screen import CUT_OFF, REFUSED, Complaints, Screen, requests_of
-from tests.end_to_end.person import Person
+from tests.end_to_end.person import PASSWORD, Person
 from tests.end_to_end.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
@@ -118,8 +118,9 @@ class TestPlainHttp:
         self, new_browser: Callable[..., BrowserContext], server: Server, person: Person
     ) -> Screen:
         person.open()
-        screen = Screen(new_browser().new_page(), server, host="lan.test")
-        return screen.sign_in(person.username).enter()
+        screen = Screen(new_browser().new_page(), server, host="lan.test").go("/login")
+        screen.fill_in(person.username, PASSWORD).page.wait_for_url(f"{screen.url}/")
+        return screen.enter()
 
     def test_every_page_warns_on_the_way_in(
         self, new_browser: Callable[..., BrowserContext], server: Server

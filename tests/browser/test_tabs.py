@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.screen import PROMPT, Screen
 from tests.end_to_end.person import Person
+from tests.end_to_end.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -64,10 +65,14 @@ def test_tabs_by_keyboard(terminal: Screen) -> None:
     expect(tab(terminal, "t2")).to_be_focused()
 
 
-def test_closing_a_tab_where_something_runs_asks_first(terminal: Screen) -> None:
+def test_closing_a_tab_where_something_runs_asks_first(terminal: Screen, person: Person) -> None:
     new_tab(terminal, "t2")
     terminal.type("sleep 1000")
-    expect(tab(terminal, "t2")).to_contain_text("sleep")
+    path = "/api/v1/workspaces/main/sessions"
+    until(
+        lambda: "sleep" in [one["command"] for one in person.ok("GET", path)["sessions"]],
+        "the program runs",
+    )
     terminal.button("Close t2").click()
     dialog = terminal.dialog()
     expect(dialog).to_contain_text("“sleep” is still running")

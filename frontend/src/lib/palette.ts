@@ -7,7 +7,7 @@ let open: HTMLDialogElement | null = null;
 
 /** Open the palette, or close the one that is open. */
 export function togglePalette(): void {
-  if (open) return open.close();
+  if (open?.open) return open.close();
   const all = commands();
   let shown: Command[] = [];
   let at = 0;
@@ -46,7 +46,7 @@ export function togglePalette(): void {
     else return;
     event.preventDefault();
   });
-  dialog.addEventListener("close", () => { open = null; dialog.remove(); });
+  dialog.addEventListener("close", () => dialog.remove());
   closeOnBackdrop(dialog);
   document.body.append(dialog);
   render();
