@@ -11,7 +11,7 @@ const OLDER = "\x1b[9003~";
 const NEWER = "\x1b[9004~";
 const CANCEL = "\x03";
 const PROMPT = "(search)";
-const PROMPT_MS = 2000;
+const PROMPT_MS = 10_000; // far away, or busy
 
 export interface Finder {
   open: () => void;
