@@ -97,13 +97,45 @@ def new_screen(new_browser: Callable[..., BrowserContext], server: Server) -> Ca
 
 
 @pytest.fixture
-def screen(new_screen: Callable[..., Screen], person: Person) -> Screen:  # noqa: F811
-    """A browser where a fresh account is signed in."""
-    return new_screen().sign_in(person.username)
+def options() -> dict[str, Any]:
+    """The browser's options; a module may have its own."""
+    return {}
 
 
 @pytest.fixture
-def terminal(screen: Screen, person: Person) -> Screen:  # noqa: F811
+def screen(
+    new_screen: Callable[..., Screen],
+    person: Person,  # noqa: F811
+    options: dict[str, Any],
+) -> Screen:
+    """A browser where a fresh account is signed in."""
+    return new_screen(**options).sign_in(person.username)
+
+
+@pytest.fixture
+def terminal(
+    new_screen: Callable[..., Screen],
+    person: Person,  # noqa: F811
+    options: dict[str, Any],
+) -> Screen:
     """The terminal page of a fresh account, with a shell."""
     person.open()
-    return screen.enter()
+    return new_screen(**options).let_in(person.username).enter()
+
+
+@pytest.fixture(scope="module")
+def owner(server: Server) -> Iterator[Person]:
+    """An account of the module, whose ``main`` runs."""
+    one = Person(server)
+    one.open()
+    yield one
+    one.leave()
+
+
+@pytest.fixture
+def shell(new_screen: Callable[..., Screen], owner: Person, options: dict[str, Any]) -> Screen:
+    """A fresh shell of the module's account in a fresh browser: quicker than ``terminal``."""
+    path = "/api/v1/workspaces/main/sessions"
+    for session in owner.ok("GET", path)["sessions"]:
+        owner.ok("DELETE", f"{path}/{session['name']}")
+    return new_screen(**options).let_in(owner.username).enter()

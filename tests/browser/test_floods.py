@@ -15,35 +15,33 @@ HEAP_BYTES_MAX = 160 << 20
 
 
 @pytest.mark.slow
-def test_flood_leaves_the_page_alive(terminal: Screen) -> None:
-    page = terminal.page
-    terminal.button("New terminal").click()
-    terminal.prompts()
+def test_flood_leaves_the_page_alive(shell: Screen) -> None:
+    page = shell.page
+    shell.button("New shell").click()
+    shell.prompts()
     page.keyboard.press("Alt+1")
-    terminal.type("yes a-rather-long-line-of-output-that-never-ends")
-    terminal.shows("^a-rather-long-line")
+    shell.type("yes a-rather-long-line-of-output-that-never-ends")
+    shell.shows("^a-rather-long-line")
     end, rounds, heap = time.monotonic() + FLOOD_SECONDS, 0, 0
     while time.monotonic() < end:
         rounds += 1
         page.keyboard.press("Alt+2")
-        terminal.answers(rounds)
+        shell.answers(rounds)
         page.keyboard.press("Alt+1")
-        terminal.shows("^a-rather-long-line")
+        shell.shows("^a-rather-long-line")
         assert page.evaluate("window.rootblood.backlog()") < BACKLOG_BYTES_MAX
         heap = max(heap, page.evaluate("performance.memory.usedJSHeapSize"))
     assert heap < HEAP_BYTES_MAX
     page.keyboard.press("Control+c")
-    terminal.shows(r"\^C")
-    terminal.answers()
+    shell.shows(r"\^C")
+    shell.answers()
     expect(page.get_by_role("alertdialog")).to_have_count(0)
 
 
-def test_screen_is_right_after_a_flood_that_was_cut_short(terminal: Screen) -> None:
-    terminal.type(
-        "head -c 60000000 /dev/zero | tr '\\0' 'x' | fold -w 79; echo; echo done-$((6 * 7))"
-    )
-    terminal.shows("^done-42")
-    terminal.shows("^x{79}$")
-    terminal.type("clear")
-    terminal.lacks("x{79}")
-    terminal.answers()
+def test_screen_is_right_after_a_flood_that_was_cut_short(shell: Screen) -> None:
+    shell.type("head -c 60000000 /dev/zero | tr '\\0' 'x' | fold -w 79; echo; echo done-$((6 * 7))")
+    shell.shows("^done-42")
+    shell.shows("^x{79}$")
+    shell.type("clear")
+    shell.lacks("x{79}")
+    shell.answers()

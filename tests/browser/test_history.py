@@ -13,11 +13,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
 @pytest.fixture
-def counted(terminal: Screen) -> Screen:
+def counted(shell: Screen) -> Screen:
     """A terminal whose history has two thousand lines that do not show."""
-    terminal.type(f"for i in $(seq 2000); do echo line-$i-end; done; {CLEAR}")
-    terminal.lacks("line-")
-    return terminal.prompts()
+    shell.type(f"for i in $(seq 2000); do echo line-$i-end; done; {CLEAR}")
+    shell.lacks("line-")
+    return shell.prompts()
 
 
 def test_search_finds_what_has_scrolled_off(counted: Screen) -> None:
@@ -42,16 +42,16 @@ def test_search_finds_what_has_scrolled_off(counted: Screen) -> None:
     counted.answers()
 
 
-def test_search_for_quotes_and_patterns_takes_them_as_they_are(terminal: Screen) -> None:
-    terminal.type(r"""printf 'a.*[b] "it'"'"'s" \\; kill-server # {x}\n'; seq 500; """ + CLEAR)
-    terminal.lacks("500")
-    terminal.button("Search the history").click()
-    terminal.page.keyboard.type("""[b] "it's" \\; kill-server # {""")
-    terminal.button("Older match").click()
-    terminal.shows(r"""^a\.\*\[b\] "it's" \\; kill-server # \{x\}$""")
-    terminal.button("Close the search").click()
-    terminal.lacks("kill-server")
-    terminal.answers()
+def test_search_for_quotes_and_patterns_takes_them_as_they_are(shell: Screen) -> None:
+    shell.type(r"""printf 'a.*[b] "it'"'"'s" \\; kill-server # {x}\n'; seq 500; """ + CLEAR)
+    shell.lacks("500")
+    shell.button("Search the history").click()
+    shell.page.keyboard.type("""[b] "it's" \\; kill-server # {""")
+    shell.button("Older match").click()
+    shell.shows(r"""^a\.\*\[b\] "it's" \\; kill-server # \{x\}$""")
+    shell.button("Close the search").click()
+    shell.lacks("kill-server")
+    shell.answers()
 
 
 def test_search_without_a_match_leaves_the_shell_alone(counted: Screen) -> None:

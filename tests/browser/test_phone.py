@@ -1,28 +1,25 @@
 """A phone: keys that its keyboard lacks, scrolling by finger, and nothing wider than the screen."""
 
 import re
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.screen import Screen
-from tests.end_to_end.person import Person
 from tests.end_to_end.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
-PHONE = {
-    "viewport": {"width": 390, "height": 844},
-    "is_mobile": True,
-    "has_touch": True,
-    "device_scale_factor": 2,
-}
-
 
 @pytest.fixture
-def screen(new_screen: Callable[..., Screen], person: Person) -> Screen:
-    return new_screen(**PHONE).sign_in(person.username)
+def options() -> dict[str, Any]:
+    return {
+        "viewport": {"width": 390, "height": 844},
+        "is_mobile": True,
+        "has_touch": True,
+        "device_scale_factor": 2,
+    }
 
 
 def tap(screen: Screen, key: str) -> None:
@@ -31,49 +28,49 @@ def tap(screen: Screen, key: str) -> None:
     ).tap()
 
 
-def test_key_bar_sends_what_the_keyboard_lacks(terminal: Screen) -> None:
-    page = terminal.page
+def test_key_bar_sends_what_the_keyboard_lacks(shell: Screen) -> None:
+    page = shell.page
     expect(page.get_by_role("toolbar", name="Extra keys")).to_be_visible()
-    terminal.photograph("terminal-phone")
+    shell.photograph("terminal-phone")
     keys = {"Escape": r"\$'\\E'", "Tab": r"\$'\\t'", "Slash": "/", "Pipe": r"\\\|", "Tilde": r"\\~"}
     for key, quoted in keys.items():
-        terminal.type("IFS= read -rsn1 k; printf 'key-%q-\\n' \"$k\"")
-        terminal.shows(r'"\$k"')
-        tap(terminal, key)
-        terminal.shows(f"^key-{quoted}-$")
-        terminal.type("clear")
-        terminal.lacks("key-")
+        shell.type("IFS= read -rsn1 k; printf 'key-%q-\\n' \"$k\"")
+        shell.shows(r'"\$k"')
+        tap(shell, key)
+        shell.shows(f"^key-{quoted}-$")
+        shell.type("clear")
+        shell.lacks("key-")
 
-    terminal.type("echo recalled-$((6 * 7))")
-    terminal.shows("^recalled-42")
-    terminal.type("clear")
-    terminal.lacks("recalled")
-    tap(terminal, "Up")
-    tap(terminal, "Up")
-    terminal.shows(r"echo recalled-\S+ \* 7\)\)\Z")
-    tap(terminal, "Left")
-    tap(terminal, "Left")
+    shell.type("echo recalled-$((6 * 7))")
+    shell.shows("^recalled-42")
+    shell.type("clear")
+    shell.lacks("recalled")
+    tap(shell, "Up")
+    tap(shell, "Up")
+    shell.shows(r"echo recalled-\S+ \* 7\)\)\Z")
+    tap(shell, "Left")
+    tap(shell, "Left")
     page.keyboard.type("0")
     page.keyboard.press("Enter")
-    terminal.shows("^recalled-420")
+    shell.shows("^recalled-420")
 
 
-def test_sticky_control_ends_a_program(terminal: Screen) -> None:
-    terminal.type("sleep 1000")
-    terminal.shows("sleep 1000")
-    control = terminal.page.get_by_role("button", name="Ctrl", exact=True)
+def test_sticky_control_ends_a_program(shell: Screen) -> None:
+    shell.type("sleep 1000")
+    shell.shows("sleep 1000")
+    control = shell.page.get_by_role("button", name="Ctrl", exact=True)
     control.tap()
     expect(control).to_have_attribute("aria-pressed", "true")
-    terminal.page.keyboard.type("c")
-    terminal.shows(r"\^C")
+    shell.page.keyboard.type("c")
+    shell.shows(r"\^C")
     expect(control).to_have_attribute("aria-pressed", "false")
-    terminal.answers()
+    shell.answers()
 
 
-def test_finger_scrolls_through_the_history(terminal: Screen) -> None:
-    terminal.type(r"for i in $(seq 300); do echo line-$i-end; done; printf '\033[H\033[2J'")
-    terminal.lacks("line-")
-    finger = terminal.page.context.new_cdp_session(terminal.page)
+def test_finger_scrolls_through_the_history(shell: Screen) -> None:
+    shell.type(r"for i in $(seq 300); do echo line-$i-end; done; printf '\033[H\033[2J'")
+    shell.lacks("line-")
+    finger = shell.page.context.new_cdp_session(shell.page)
 
     def drag(start: int, end: int) -> str:
         point = {"x": 190, "y": start}
@@ -83,11 +80,11 @@ def test_finger_scrolls_through_the_history(terminal: Screen) -> None:
             moved = [{"x": 190, "y": y}]
             finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": moved})
         finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        return terminal.text()
+        return shell.text()
 
     until(lambda: "line-290-end" in drag(200, 600), "older lines come into view")
     until(lambda: "line-" not in drag(600, 200), "the other way leads back")
-    terminal.answers()
+    shell.answers()
 
 
 def test_main_path_by_finger(screen: Screen) -> None:
