@@ -68,15 +68,24 @@ class Screen:
         self.server = server
         # Browsers trust http on localhost like https: the clipboard and secure cookies work.
         self.url = f"http://{host}:{server.port}"
+        self._dropped = False
+        page.on("requestfailed", self._look_at_failure)
 
     def go(self, path: str) -> "Screen":
-        try:
-            self.page.goto(self.url + path)
-        except Error as error:
-            if NETWORK_CHANGED not in str(error):
-                raise
-            self.page.goto(self.url + path)
+        for _ in range(3):
+            self._dropped = False
+            try:
+                self.page.goto(self.url + path)
+            except Error as error:
+                if NETWORK_CHANGED not in str(error):
+                    raise
+                self._dropped = True
+            if not self._dropped:
+                break
         return self
+
+    def _look_at_failure(self, request: Request) -> None:
+        self._dropped = self._dropped or request.failure == NETWORK_CHANGED
 
     def tab(self) -> "Screen":
         """Open another tab of the same browser."""

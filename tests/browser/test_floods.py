@@ -17,7 +17,7 @@ HEAP_BYTES_MAX = 160 << 20
 @pytest.mark.slow
 def test_flood_leaves_the_page_alive(shell: Screen) -> None:
     page = shell.page
-    shell.button("New shell").click()
+    shell.button("New terminal").click()
     shell.prompts()
     page.keyboard.press("Alt+1")
     shell.type("yes a-rather-long-line-of-output-that-never-ends")
