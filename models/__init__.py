@@ -10,6 +10,7 @@ from models.database import (
     utcnow,
     writing,
 )
+from models.homes import Home, KeySlot, Reason, Remains, Run, Slot, Snapshot
 from models.records import ActiveSession, Event, Kind
 from models.workspaces import TRANSITIONS, State, Template, Workspace
 
@@ -17,10 +18,17 @@ __all__ = [
     "TRANSITIONS",
     "ActiveSession",
     "Event",
+    "Home",
     "Invite",
+    "KeySlot",
     "Kind",
     "Login",
+    "Reason",
+    "Remains",
     "Role",
+    "Run",
+    "Slot",
+    "Snapshot",
     "Standing",
     "State",
     "Template",

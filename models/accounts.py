@@ -42,6 +42,8 @@ class User(Model):
         CheckConstraint("max_cpus > 0", name="cpus"),
         CheckConstraint("max_memory_bytes > 0", name="memory"),
         CheckConstraint("max_pids > 0", name="pids"),
+        CheckConstraint("max_disk_bytes > 0", name="disk"),
+        CheckConstraint("max_hours >= 0", name="hours"),
         # An id is never given twice: the uid, and with it who owns which files, derives from it.
         {"sqlite_autoincrement": True},
     )
@@ -57,6 +59,8 @@ class User(Model):
     max_cpus: Mapped[float | None]
     max_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     max_pids: Mapped[int | None]
+    max_disk_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    max_hours: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

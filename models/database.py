@@ -107,6 +107,7 @@ def configure_sqlite(engine: Engine) -> None:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
+            "secure_delete=ON",  # a destroyed key is overwritten, not only unlinked
             "busy_timeout=10000",
         ):
             cursor.execute(f"PRAGMA {pragma}")

@@ -10,6 +10,7 @@ RootBloodError
 │   ├── AlreadyExists
 │   ├── WorkspaceStopped        needs a running workspace
 │   ├── Busy                    another request is changing the same thing
+│   ├── HomeLocked              needs the home's key, and the caller has none
 │   └── AllowanceReached        would exceed what the account may use
 ├── TooManyRequests
 ├── DatabaseUnreachable         no answer from the database, or it is locked for too long
@@ -17,6 +18,9 @@ RootBloodError
     ├── EngineUnreachable       no answer: the state is unknown, not "stopped"
     ├── ImageMissing
     ├── NoSpace                 the node's disk is full or below its reserve
+    ├── StorageError            the home's image or volume could not be worked with
+    │   └── WrongKey            the key is not that of this home
+    ├── SnapshotError           restic refused
     ├── EgressUnprotected       the firewall does not hold our rules: nothing starts
     ├── StartFailed             the container ended before it served
     └── DialFailed              the container runs, the port does not answer
@@ -100,6 +104,14 @@ class Busy(Conflict):
     default_hint = "Wait a few seconds and try again."
 
 
+class HomeLocked(Conflict):
+    slug = "home-locked"
+    title = "Your home is locked"
+    default_hint = (
+        "Unlock it with your password: on the page 'Home', or by POST /api/v1/home/unlock."
+    )
+
+
 class AllowanceReached(Conflict):
     slug = "allowance-reached"
     title = "That is more than your account may use"
@@ -148,6 +160,24 @@ class NoSpace(EngineError):
     slug = "no-space"
     title = "The server's disk is full"
     default_hint = "Nothing was lost. An administrator has to free space on the server."
+
+
+class StorageError(EngineError):
+    slug = "storage-error"
+    title = "The home could not be worked with"
+    default_hint = "Nothing was deleted. Show this message to an administrator."
+
+
+class WrongKey(StorageError):
+    slug = "wrong-key"
+    title = "That key does not open this home"
+    default_hint = "Nothing was changed. Was the home or the database replaced by another one?"
+
+
+class SnapshotError(EngineError):
+    slug = "snapshot-error"
+    title = "The snapshot could not be worked with"
+    default_hint = "Your files are as they were. Try again in a moment."
 
 
 class EgressUnprotected(EngineError):

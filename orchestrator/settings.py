@@ -32,6 +32,14 @@ class Registration(StrEnum):
     CLOSED = "closed"
 
 
+class StorageChoice(StrEnum):
+    """How homes are kept: see docs/explanation/homes.md."""
+
+    AUTO = "auto"
+    VAULT = "vault"
+    PLAIN = "plain"
+
+
 def _setting(
     default: Any, help: str, *, unit: str = "", least: float = 0, most: float = math.inf
 ) -> Any:
@@ -95,9 +103,49 @@ class Settings:
     start_seconds: float = _setting(
         60.0, "How long a workspace may take to serve its terminal.", unit="seconds", least=0.1
     )
+    storage: StorageChoice = _setting(
+        StorageChoice.AUTO, "How homes are kept: vault (encrypted, capped), plain (volumes of the "
+        "engine) or auto, which tries whether this machine can do vault."
+    )  # fmt: skip
     reserve_bytes: int = _setting(
-        1 << 30, "Refuse to start workspaces when the disk has less left.", unit="bytes"
+        10 << 30, "Refuse to start workspaces when the disk has less left; below half of it, "
+        "homes take no further writes.", unit="bytes",
+    )  # fmt: skip
+    escrow: bool = _setting(
+        False, "Wrap a copy of every home's key for the operator, whose public key is escrow.pem "
+        "in the data directory: see 'How to recover a home'. People see that it is on."
+    )  # fmt: skip
+    unlock_seconds: int = _setting(
+        900, "How long an unlocked home stays so while nothing uses it.", unit="seconds"
     )
+    snapshot_seconds: int = _setting(
+        3600, "Take a snapshot of a home this often while a workspace runs; 0 is never.",
+        unit="seconds",
+    )  # fmt: skip
+    snapshot_keep_hours: int = _setting(24, "Keep the last snapshot of this many hours.",
+                                        unit="count")  # fmt: skip
+    snapshot_keep_days: int = _setting(7, "Keep the last snapshot of this many days.", unit="count")
+    snapshot_keep_weeks: int = _setting(4, "Keep the last snapshot of this many weeks.",
+                                        unit="count")  # fmt: skip
+    backup_url: str = _setting(
+        "", "Keep snapshots there instead of beside the homes: s3:, sftp: or rest: as restic knows "
+        "them. Each home gets a repository of its own below it."
+    )  # fmt: skip
+    backup_environment: str = _setting(
+        "", "A file of NAME=value lines that restic needs to reach backup_url."
+    )
+    account_grace_seconds: int = _setting(
+        7 * 86400, "How long the files of a deleted account are kept; its keys go at once.",
+        unit="seconds",
+    )  # fmt: skip
+    allowance_disk_bytes: int = _setting(
+        10 << 30, "Disk a person may use: files and snapshots together.", unit="bytes",
+        least=64 << 20,
+    )  # fmt: skip
+    allowance_hours: float = _setting(
+        0.0, "Hours a week that a person's workspaces may run, added up; 0 is without a limit.",
+        unit="hours",
+    )  # fmt: skip
     allowance_workspaces: int = _setting(5, "Workspaces a person may have.", unit="count")
     allowance_cpus: float = _setting(2.0, "CPUs one workspace may use.", unit="cores")
     allowance_memory_bytes: int = _setting(4 << 30, "Memory one workspace may use.", unit="bytes")
@@ -162,8 +210,8 @@ def _parse(setting: Field[Any], value: Any) -> Any:
         if isinstance(default, tuple):
             items = map(str, value) if isinstance(value, list) else str(value).split(",")
             return tuple(str(ipaddress.ip_network(i.strip())) for i in items if i.strip())
-        if isinstance(default, Registration):
-            return Registration(str(value))
+        if isinstance(default, StrEnum):
+            return type(default)(str(value))
         if isinstance(default, Path):
             return Path(value)
         if isinstance(default, int | float):

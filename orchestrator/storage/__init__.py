@@ -1,24 +1,139 @@
 """Where homes live: the contract of every kind of storage.
 
-A home is named ``home_<userhash>``; it is one directory tree, owned by its account's uid.
+A home is named ``home_<userhash>``; it is one directory tree, owned by its account's uid. The
+conformance suite in ``tests/orchestrator/storage/test_conformance.py`` is the other half of this
+text; a storage is done when it passes.
 """
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from orchestrator.spec import Mount
 
 
+class Kind(StrEnum):
+    """The kinds of storage, as settings, rows and the API name them."""
+
+    VAULT = "vault"
+    PLAIN = "plain"
+    MEMORY = "memory"
+
+
+class Feature(StrEnum):
+    """What a storage does beyond the contract's minimum."""
+
+    ENCRYPTED = "encrypted"
+    """At rest, and while locked, names and contents are ciphertext."""
+    CAPPED = "capped"
+    """Writes beyond :attr:`Home.capacity_bytes` fail with ENOSPC, for that home alone."""
+    FREEZES = "freezes"
+    """:meth:`Storage.frozen` holds every write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A home as its storage knows it."""
+
+    name: str
+    """``home_<userhash>``: one path component, safe in options and file names."""
+    owner: tuple[int, int]
+    """uid and gid that the tree's root belongs to."""
+    capacity_bytes: int
+    """What files and snapshots may take together."""
+    reserved_bytes: int = 0
+    """Of the capacity, what snapshots take and files therefore may not."""
+
+
 class Storage(Protocol):
-    """Keeps homes. Nothing but :meth:`destroy` ever deletes one."""
+    """Keeps homes. Nothing but :meth:`destroy` and :meth:`adopt` ever deletes files of one.
 
-    def unlock(self, home: str, *, owner: tuple[int, int], target: str) -> Mount:
-        """Make the home usable and return how to mount it at ``target``; creates on first use.
+    Callers see to it that calls that change one home come one at a time (orchestrator.homes); a
+    storage sees to it that two processes which do not know of each other damage nothing.
+    Errors: NoSpace, StorageError, EngineUnreachable where an engine keeps the homes.
+    """
 
-        ``owner`` is the uid and gid that the tree's root belongs to. Idempotent.
+    kind: Kind
+    features: frozenset[Feature]
+    place: str
+    """Names the directory and machine that hold the homes: a home is in exactly one."""
+
+    def unlock(self, home: Home, key: bytes) -> None:
+        """Make the home usable; creates it on first use and fits it to its capacity.
+
+        Idempotent. ``key`` is the home's 32 bytes; a storage that does not encrypt ignores it. A
+        home whose files do not fit a smaller capacity stays as large as it has to.
+        Raises: WrongKey.
         """
 
-    def usage(self, home: str) -> int | None:
-        """Return the bytes that the home takes on disk, or None when that is not known cheaply."""
+    def lock(self, name: str) -> None:
+        """Make the home unreadable again. Absent or locked is success. Raises: Busy."""
 
-    def destroy(self, home: str) -> None:
-        """Delete the home for good. Absent is success."""
+    def unlocked(self) -> frozenset[str]:
+        """Return the names of the homes that are usable now, also from before a crash."""
+
+    def mount(self, name: str, target: str) -> Mount:
+        """Return how a container mounts the unlocked home at ``target``."""
+
+    def repository(self, home: Home, target: str) -> Mount:
+        """Return how a container mounts the home's snapshot repository; creates it on first use.
+
+        It belongs to the home's owner, needs no key (what is in it is encrypted by itself) and
+        lives outside the home.
+        """
+
+    def usage(self, name: str) -> int | None:
+        """Return the bytes that files take, None when not known cheaply or the home is locked."""
+
+    def capacity(self, name: str) -> int | None:
+        """Return the bytes that files and snapshots may take now, None when locked or not capped.
+
+        Where a home could not be fitted, this differs from :attr:`Home.capacity_bytes`.
+        """
+
+    def reserve(self, name: str, nbytes: int) -> None:
+        """Keep ``nbytes`` of the capacity from files, for snapshots. Ignored where not capped.
+
+        Raises: AllowanceReached, leaving things as they were, when files leave too little.
+        """
+
+    def brake(self, name: str, on: bool) -> None:
+        """While on, let every further write in the home fail with ENOSPC; deleting goes on.
+
+        For a host whose disk is nearly full: a sparse image could otherwise lose what was written.
+        """
+
+    def frozen(self, name: str) -> AbstractContextManager[bool]:
+        """Hold every write in the unlocked home, or yield False where that is not possible.
+
+        It ends by itself with the process that holds it, and after a minute at most.
+        """
+
+    def stage(self, home: Home, key: bytes) -> None:
+        """Make an empty place beside the home, to restore into; one left over is emptied.
+
+        It is usable by :meth:`mount` under the name ``<home.name>.staged``.
+        """
+
+    def adopt(self, home: Home, key: bytes) -> None:
+        """Put what was staged in the home's place, for which the home must not be in use.
+
+        After a crash at any point the home is wholly the old or, once this was called again or
+        the home unlocked, wholly the new one. Raises: Busy.
+        """
+
+    def discard(self, name: str) -> None:
+        """Throw away what was staged for the home ``name``. Absent is success."""
+
+    def destroy(self, name: str) -> None:
+        """Delete the home, its repository and what was staged, for good. Absent is success.
+
+        Raises: Busy.
+        """
+
+    def reconcile(self) -> None:
+        """Mend what a crash left half done: called once when a server starts."""
+
+    def close(self) -> None:
+        """Let go of connections; the storage opens others when used again."""
