@@ -29,7 +29,7 @@ from gevent.pywsgi import Input, WSGIHandler, WSGIServer
 from gevent.threadpool import ThreadPool
 
 from init_db import migrate
-from orchestrator import accounts, logs, offload
+from orchestrator import accounts, dumps, escrow, logs, offload
 from orchestrator.background import Background
 from orchestrator.errors import RootBloodError
 from orchestrator.platform import compose
@@ -210,12 +210,14 @@ def use_threads() -> ThreadPool:
 
 def main() -> int:
     """Run the server; return the exit code."""
+    dumps.forbid()
     logs.configure()
     raise_file_limit()
     pool = use_threads()
     splicer = Splicer(gevent.get_hub().loop)
     try:
         settings = Settings.from_environment()
+        escrow.check(settings)
         listener = listen(*settings.address)
         platform = compose(settings, splicer)
         application = create_app(platform)

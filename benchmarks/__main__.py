@@ -4,10 +4,10 @@ import argparse
 import signal
 import sys
 
-from benchmarks import scale, start, terminal
+from benchmarks import homes, scale, start, terminal
 from benchmarks.results import Result, document, table
 
-BENCHMARKS = {"terminal": terminal.run, "start": start.run, "scale": scale.run}
+BENCHMARKS = {"terminal": terminal.run, "start": start.run, "scale": scale.run, "homes": homes.run}
 
 
 def main() -> int:

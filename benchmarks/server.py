@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.client import Terminal
+from benchmarks.mounts import detach_below
 from benchmarks.processes import ROOT, docker, free_port, wait_until
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.engines.docker_network import bridge_name
@@ -100,7 +101,12 @@ def sweep(instance: str, run_dirs: Path) -> None:
     for status in list(engine.census()):
         engine.remove(status.name)
     engine.close()
+    homes = run_dirs.with_name(f"{run_dirs.name}.homes")
+    detach_below(homes)
     with suppress(OSError):  # a directory that is still mounted stays
+        for directory in homes.iterdir():
+            directory.rmdir()
+        homes.rmdir()
         (run_dirs / ".lock").unlink()
         run_dirs.rmdir()
     for volume in docker("volume", "ls", "-q", "--filter", f"label={INSTANCE_LABEL}={instance}"):

@@ -118,6 +118,8 @@ class Run(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     workspace: Mapped[str] = mapped_column(String(24))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When it was last seen to run: where a crash cut it short, it ended then."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from models import State, Workspace, db, utcnow
-from orchestrator import accounts
+from orchestrator import deletion, homes, tokens
 from orchestrator.engines import Phase
 from orchestrator.errors import EngineError, EngineUnreachable
 from orchestrator.logs import log
 from orchestrator.platform import Context, Platform
+from orchestrator.snapshot_schedule import Schedule
 from orchestrator.sweep import Collector
 
 LOG = log(__name__)
@@ -19,6 +20,7 @@ SAMPLE_SECONDS = 5.0
 HEARTBEAT_SECONDS = 1.0
 REVOKED_SECONDS = 2.0
 RETRY_SECONDS = 5.0
+SCHEDULE_SECONDS = 30.0
 
 
 class Background:
@@ -29,6 +31,7 @@ class Background:
         self._context = context
         self._stopping = threading.Event()
         self.collector = Collector(platform, utcnow())
+        self.schedule = Schedule()
 
     def start(self) -> None:
         """Free what a crashed predecessor left, then begin. Call once the port is bound.
@@ -42,12 +45,14 @@ class Background:
         with self._context():
             self._platform.claims.free_leftovers()
             self._platform.connections.free_leftovers()
+            homes.recover(self._platform)
         for name, loop in (
             ("samples", lambda: self._every(SAMPLE_SECONDS, self._sample)),
             ("heartbeat", lambda: self._every(HEARTBEAT_SECONDS, self._heartbeat)),
             ("revoked", lambda: self._every(REVOKED_SECONDS, self._revoked)),
             ("collector",
              lambda: self._every(self._platform.settings.collector_seconds, self._collect)),
+            ("snapshots", lambda: self._every(SCHEDULE_SECONDS, self._snapshots)),
             ("events", self._watch),
         ):  # fmt: skip
             threading.Thread(target=loop, name=name, daemon=True).start()
@@ -70,6 +75,7 @@ class Background:
             self._stopping.wait(seconds)
 
     def _sample(self) -> None:
+        homes.brake(self._platform)
         running = select(Workspace).where(Workspace.state == State.RUNNING)
         rows = [(row.container, row.user_id) for row in db.session.scalars(running)]
         db.session.rollback()
@@ -100,8 +106,13 @@ class Background:
             pass  # the sweep says so
         except EngineError as error:
             LOG.error("egress.unprotected", reason=error.message, hint=error.hint)
-        accounts.delete_expired_tokens(utcnow())
+        tokens.delete_expired(utcnow())
         self.collector.sweep(utcnow(), time.monotonic())
+        deletion.finish_all(self._platform)
+        homes.tend(self._platform, utcnow())
+
+    def _snapshots(self) -> None:
+        self.schedule.turn(self._platform, utcnow())
 
     def _watch(self) -> None:
         """Follow the engine's events, so that a killed container shows at once."""

@@ -1,4 +1,4 @@
-"""Keep what runs and what the database says together, and stop what is idle.
+"""Keep what runs and what the database says together; stop what is idle or out of hours.
 
 :func:`plan` is pure: facts in, actions out. A sweep gathers the facts, and every action claims
 its row, observes that one workspace again, asks the same plan, and acts only if it still says so.
@@ -108,7 +108,7 @@ def _settle(
             yield _ended(name, status)
         case State.RUNNING:
             verdict = judge(now, policy, fact.activity, floor)
-            if fact.activity.rates is not None and verdict.due(now):
+            if verdict.due(now):
                 yield Action(Do.STOP, name, verdict.reason)
         case State.STARTING | State.STOPPED | State.FAILED if runs:
             yield Action(Do.MARK_RUNNING, name)

@@ -10,6 +10,7 @@ RootBloodError
 │   ├── AlreadyExists
 │   ├── WorkspaceStopped        needs a running workspace
 │   ├── Busy                    another request is changing the same thing
+│   ├── HomeBusy                the home is being replaced, locked or snapshotted just now
 │   ├── HomeLocked              needs the home's key, and the caller has none
 │   └── AllowanceReached        would exceed what the account may use
 ├── TooManyRequests
@@ -102,6 +103,12 @@ class Busy(Conflict):
     slug = "busy"
     title = "Another request is changing this workspace right now"
     default_hint = "Wait a few seconds and try again."
+
+
+class HomeBusy(Conflict):
+    slug = "home-busy"
+    title = "Your home is busy with something else"
+    default_hint = "Wait until that is done and try again."
 
 
 class HomeLocked(Conflict):

@@ -1,146 +1,311 @@
-"""Take a home away as a tarball, at any time and of any size, in constant memory."""
+"""Open a home for whatever needs it, and lock it when nothing does.
 
-import secrets
-import time
-from collections.abc import Iterator
-from contextlib import suppress
-
-from sqlalchemy import select
-
-from models import State, User, Workspace, db, end_reading
-from orchestrator import catalogue
-from orchestrator.collector import HELPER_LIFETIME, HELPER_PREFIX
-from orchestrator.engines import Process
-from orchestrator.errors import Conflict, EngineError, RootBloodError
-from orchestrator.feed import Transfer
-from orchestrator.logs import log
-from orchestrator.platform import Platform
-from orchestrator.policy import helper_spec, home_of
-
-LOG = log(__name__)
-CHUNK_BYTES = 256 << 10
-REPORT_SECONDS = 0.5
-STALL_SECONDS = 120.0
-"""A program in the workspace may stop the archive's: then the download ends."""
-
-# GNU tar opens its second operand after it has read all of the first, so the file that collects
-# its warnings goes into the archive complete: what could not be read is never silently dropped.
-# Sockets are skipped with a warning of their own. Exit code 1 means "changed while read".
-_ARCHIVE = r"""
-user=$1; notes=$(mktemp -d "${TMPDIR:-/tmp}/archive.XXXXXX") || exit 70
-trap 'rm -rf "$notes"' EXIT; trap 'exit 70' TERM HUP INT PIPE
-{ echo "What could not be read while this archive was made, if anything:"; } \
-  > "$notes/UNREADABLE.txt"
-if command -v pigz >/dev/null; then squeeze='pigz -1'; else squeeze='gzip -1'; fi
-LC_ALL=C tar --create --file=- --owner="$user:$(id -u)" --group="$user:$(id -g)" \
-  --directory=/home "./$user" \
-  --directory="$notes" ./UNREADABLE.txt 2>>"$notes/UNREADABLE.txt" | $squeeze
+Whoever needs files holds the home's lease shared for as long (:func:`in_use`); a running workspace
+needs no lease, for its container shows in the engine's census. Locking takes the lease alone and
+then looks at the census, so nothing is locked under anybody's hands.
 """
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 
-class Archive:
-    """Chunks of a tar.gz. :meth:`close` ends the work in the workspace, finished or not."""
+from sqlalchemy import select, update
 
-    def __init__(self, platform: Platform, user: User, transfer: str) -> None:
-        self._platform = platform
-        self._user_id = user.id
-        self._transfer = transfer
-        self._began = time.monotonic()
-        self._reported = 0.0
-        self._sent = 0
-        self._state = "running"
-        self._helper = ""
-        self._process: Process | None = None
-        self._home_bytes: int | None = None
-        self._closed = False
-        if user.id in platform.archiving:  # each may cost a container beyond the allowance
-            raise Conflict(
-                "Your home is being downloaded already",
-                hint="Wait until that download ends, or cancel it.",
-            )
-        platform.archiving.add(user.id)
-        try:
-            self._home_bytes = platform.storage.usage(home_of(user))
-            container = _running_container(user) or self._start_helper(user)
-            self._process = platform.engine.spawn(
-                container, ("/bin/sh", "-c", _ARCHIVE, "archive", user.username)
-            )
-            self._process.settimeout(STALL_SECONDS)
-        except BaseException:
-            self.close()
-            raise
+from models import Home as HomeRow
+from models import Remains, User, db, end_reading, writing
+from orchestrator import keys
+from orchestrator.collector import HELPER_PREFIX
+from orchestrator.engines import Phase
+from orchestrator.errors import (
+    Conflict,
+    EngineUnreachable,
+    HomeLocked,
+    RootBloodError,
+    StorageError,
+)
+from orchestrator.keys import Proof
+from orchestrator.logs import log
+from orchestrator.platform import Platform
+from orchestrator.policy import HOME_PREFIX, allowance_of, home_of
+from orchestrator.storage import Feature, Home, Kind
 
-    def __iter__(self) -> Iterator[bytes]:
-        assert self._process is not None
-        self._report()
-        while chunk := self._process.read(CHUNK_BYTES):
-            self._sent += len(chunk)
-            if time.monotonic() - self._reported >= REPORT_SECONDS:
-                self._report()
-            yield chunk
-        code = self._process.wait()
-        self._state = "done" if code == 0 else "failed"
-        if code != 0:
-            # The response has long begun: breaking the connection is the only honest signal.
-            raise EngineError(f"The archive ended early (code {code})")
-
-    def close(self) -> None:
-        """End the work; called when the download ends, fails or is given up."""
-        if self._state == "running":
-            self._state = "failed"
-        with suppress(RootBloodError, OSError):
-            if self._process is not None:
-                self._process.close()
-        if self._helper:
-            try:
-                self._platform.engine.remove(self._helper)
-            except EngineError as error:  # the collector removes it later
-                LOG.warning("archive.helper-left", name=self._helper, why=error.message)
-            self._helper = ""
-        if not self._closed:
-            self._closed = True
-            self._platform.archiving.discard(self._user_id)
-        self._report()
-
-    def _start_helper(self, user: User) -> str:
-        """Start a container that only sees the home, read-only: no workspace runs."""
-        platform = self._platform
-        image = catalogue.template_named(None).image
-        end_reading()
-        home = platform.storage.unlock(
-            home_of(user), owner=(user.uid, user.uid), target=f"/home/{user.username}"
-        )
-        name = f"{HELPER_PREFIX}{user.userhash}-{secrets.token_hex(4)}"
-        self._helper = name
-        lifetime = int(HELPER_LIFETIME.total_seconds()) - 3600
-        platform.engine.run(helper_spec(user, name, image, home, lifetime))
-        return name
-
-    def _report(self) -> None:
-        self._reported = time.monotonic()
-        self._platform.feed.transfer(
-            self._user_id,
-            Transfer(
-                id=self._transfer,
-                state=self._state,
-                sent_bytes=self._sent,
-                home_bytes=self._home_bytes,
-                elapsed_seconds=round(self._reported - self._began, 1),
-            ),
-        )
+LOG = log(__name__)
+PATIENCE_SECONDS = 30.0
+_ALIVE = (Phase.RUNNING, Phase.PAUSED)
 
 
-def open_archive(platform: Platform, user: User, transfer: str) -> Archive:
-    """Begin an archive of the user's home; the caller iterates and closes it.
-
-    ``transfer`` names it in the feed. Raises before the first byte: EngineError; Conflict while
-    another download of the same home is under way.
-    """
-    return Archive(platform, user, transfer)
-
-
-def _running_container(user: User) -> str | None:
-    query = select(Workspace).where(Workspace.user_id == user.id, Workspace.state == State.RUNNING)
-    row = db.session.scalars(query.limit(1)).first()
+def wanted(platform: Platform, user: User) -> Home:
+    """Return the user's home as its storage is to keep it, and end the reading."""
+    row = db.session.get(HomeRow, user.id, populate_existing=True)
+    home = Home(
+        name=home_of(user),
+        owner=(user.uid, user.uid),
+        capacity_bytes=allowance_of(platform.settings, user).disk_bytes,
+        reserved_bytes=row.snapshots_bytes + row.images_bytes if row else 0,
+    )
     end_reading()
-    return row.container if row else None
+    return home
+
+
+@contextmanager
+def in_use(platform: Platform, user: User, proof: Proof | None) -> Iterator[Home]:
+    """Hold the user's home unlocked; it is made on first use.
+
+    Raises: HomeLocked where it takes a key that nobody brought; HomeBusy while it is being
+    replaced.
+    """
+    home = wanted(platform, user)
+    with platform.leases.shared(home.name, patience=PATIENCE_SECONDS):
+        _unlock(platform, user, home, proof)
+        yield home
+
+
+def key_for(platform: Platform, user: User, proof: Proof | None) -> bytes | None:
+    """Return the home's key: as kept while it is unlocked, or from what the caller brought."""
+    return platform.keyring.get(home_of(user)) or keys.key_of(user, proof)
+
+
+def _unlock(platform: Platform, user: User, home: Home, proof: Proof | None) -> None:
+    storage = platform.storage
+    is_open = home.name in storage.unlocked()
+    kept = platform.keyring.get(home.name)
+    key = kept or keys.key_of(user, proof)
+    if not is_open:
+        _check_place(platform, user)
+        if key is None and Feature.ENCRYPTED in storage.features:
+            raise HomeLocked
+        storage.unlock(home, key or b"")
+        LOG.info("home.unlocked", home=home.name)
+    if key is not None and kept is None:  # also of one that a crash left open without it
+        platform.keyring.put(home.name, key)
+    if not is_open or not _known(user):
+        _write_down(platform, user, home)
+
+
+def _known(user: User) -> bool:
+    found = db.session.get(HomeRow, user.id) is not None
+    end_reading()
+    return found
+
+
+def _check_place(platform: Platform, user: User) -> None:
+    """Refuse to make a second, empty home where the first one is out of sight."""
+    row = db.session.get(HomeRow, user.id)
+    end_reading()
+    here = platform.storage
+    if row is None or row.place == here.place:
+        return
+    if row.storage == Kind.PLAIN and here.kind is Kind.VAULT:
+        return  # a vault takes over the volume it finds
+    raise StorageError(
+        f"Your home is kept as '{row.storage}' at {row.place}, which is not where this server "
+        f"keeps homes ('{here.kind}' at {here.place})",
+        hint="An administrator has to start the server with the data directory and "
+        "ROOTBLOOD_STORAGE that it had, or move the homes.",
+    )
+
+
+def _write_down(platform: Platform, user: User, home: Home) -> None:
+    storage = platform.storage
+    files, capacity = _measured(platform, home.name, home.capacity_bytes)
+    with writing():
+        row = db.session.get(HomeRow, user.id)
+        if row is None:
+            row = HomeRow(user_id=user.id, snapshots_bytes=0, images_bytes=0)
+            db.session.add(row)
+        row.storage, row.place = storage.kind.value, storage.place
+        row.capped = Feature.CAPPED in storage.features
+        _fill_in(row, files, capacity)
+
+
+def _measured(platform: Platform, name: str, set_bytes: int) -> tuple[int | None, int]:
+    """Return what files take and what is in force, which is what was set but for rounding."""
+    capacity = platform.storage.capacity(name)
+    if capacity is None or abs(capacity - set_bytes) <= set_bytes // 50:
+        capacity = set_bytes
+    return platform.storage.usage(name), capacity
+
+
+def _fill_in(row: HomeRow, files: int | None, capacity: int) -> None:
+    others = row.snapshots_bytes + row.images_bytes
+    row.allowance_bytes = max(capacity, others) if row.capped else capacity
+    if files is not None:
+        row.files_bytes = min(files, row.allowance_bytes - others) if row.capped else files
+
+
+def unlock(platform: Platform, user: User, now: datetime, proof: Proof | None) -> None:
+    """Open the home and keep it open for a while. Raises: HomeLocked."""
+    with in_use(platform, user, proof):
+        until = now + timedelta(seconds=platform.settings.unlock_seconds)
+        _keep_until(user, until)
+    platform.feed.publish(user.id)
+
+
+def _keep_until(user: User, until: datetime | None) -> None:
+    with writing():
+        db.session.execute(
+            update(HomeRow).where(HomeRow.user_id == user.id).values(unlocked_until=until)
+        )
+
+
+def lock(platform: Platform, user: User) -> None:
+    """Lock the home at once. Raises: Conflict while a workspace runs or it is in use."""
+    name = home_of(user)
+    _keep_until(user, None)
+    _remove_helpers(platform, user.userhash)
+    with platform.leases.alone(name, patience=PATIENCE_SECONDS):
+        if _runs(platform, user.userhash):
+            raise Conflict(
+                "Your home cannot be locked while a workspace runs", hint="Stop it first."
+            )
+        _lock(platform, name)
+    platform.feed.publish(user.id)
+
+
+def lock_unused(platform: Platform, user_id: int, userhash: str, now: datetime) -> bool:
+    """Lock the home unless something uses it or its owner asked to keep it open."""
+    name = f"{HOME_PREFIX}{userhash}"
+    encrypted = Feature.ENCRYPTED in platform.storage.features
+    is_open = encrypted and name in platform.storage.unlocked()
+    if not is_open and platform.keyring.get(name) is None:
+        return False
+    row = db.session.get(HomeRow, user_id, populate_existing=True)
+    kept = row is not None and row.unlocked_until is not None and row.unlocked_until > now
+    end_reading()
+    if kept:
+        return False
+    try:
+        with platform.leases.alone(name):
+            if _runs(platform, userhash):
+                return False
+            _measure(platform, user_id, name)
+            _lock(platform, name)
+    except Conflict:
+        return False
+    except RootBloodError as error:  # the next sweep tries again
+        LOG.warning("home.not-locked", home=name, why=error.message)
+        return False
+    platform.feed.publish(user_id)
+    return True
+
+
+def _lock(platform: Platform, name: str) -> None:
+    platform.storage.lock(name)
+    platform.keyring.drop(name)
+    LOG.info("home.locked", home=name)
+
+
+def _runs(platform: Platform, userhash: str) -> bool:
+    prefixes = (f"rb-{userhash}-", f"{HELPER_PREFIX}{userhash}-")
+    return any(name.startswith(prefixes) for name in _alive(platform))
+
+
+def _alive(platform: Platform) -> list[str]:
+    """Return the names of the containers that run: ``rb-<userhash>-...`` and helpers'."""
+    return [status.name for status in platform.engine.census() if status.phase in _ALIVE]
+
+
+def _remove_helpers(platform: Platform, userhash: str) -> None:
+    """Remove the short-lived containers that keep the home open, such as a snapshot's."""
+    prefix = f"{HELPER_PREFIX}{userhash}-"
+    for status in list(platform.engine.census()):
+        if status.name.startswith(prefix):
+            platform.engine.remove(status.name)
+
+
+def fit(platform: Platform, user: User) -> None:
+    """Let an open home grow to a new allowance at once; a locked one does at its next start."""
+    home = wanted(platform, user)
+    key = platform.keyring.get(home.name)
+    if home.name in platform.storage.unlocked() and key is not None:
+        with platform.leases.shared(home.name, patience=PATIENCE_SECONDS):
+            platform.storage.unlock(home, key)
+            _write_down(platform, user, home)
+
+
+def tend(platform: Platform, now: datetime) -> None:
+    """Measure what is open, lock what nothing uses, delete what is due: the collector's part."""
+    opened = platform.storage.unlocked()
+    rows = db.session.execute(select(User.id, User.userhash)).all()
+    end_reading()
+    used = {name.split("-")[1] for name in _alive(platform)}
+    for user_id, userhash in rows:
+        name = f"{HOME_PREFIX}{userhash}"
+        if name in opened:
+            try:
+                _measure(platform, user_id, name)
+            except RootBloodError as error:
+                LOG.warning("home.not-measured", home=name, why=error.message)
+        # Of one that could not be locked wholly only the key is left here.
+        elif platform.keyring.get(name) is None:
+            continue
+        if userhash not in used:
+            lock_unused(platform, user_id, userhash, now)
+    bury(platform, now)
+
+
+def _measure(platform: Platform, user_id: int, name: str) -> None:
+    row = db.session.get(HomeRow, user_id, populate_existing=True)
+    user = db.session.get(User, user_id)
+    if row is None or user is None:
+        end_reading()
+        return
+    before = (row.files_bytes, row.allowance_bytes)
+    allowed = allowance_of(platform.settings, user).disk_bytes
+    end_reading()
+    files, capacity = _measured(platform, name, allowed)
+    if (files, capacity) != before:
+        with writing():
+            db.session.refresh(row)
+            _fill_in(row, files, capacity)
+
+
+def brake(platform: Platform) -> None:
+    """Stop every home from growing while the host's disk is nearly full, and let go afterwards."""
+    free, reserve = host_free_bytes(platform), platform.settings.reserve_bytes
+    engaged = platform.brake.on
+    platform.brake.on = free < reserve // 2 or (engaged and free < reserve)
+    if engaged or platform.brake.on:
+        for name in platform.storage.unlocked():
+            with suppress(RootBloodError):
+                platform.storage.brake(name, platform.brake.on)
+    if engaged != platform.brake.on:
+        LOG.warning("disk.brake", on=platform.brake.on, free_bytes=free)
+
+
+def host_free_bytes(platform: Platform) -> int:
+    """Return what is left on the disk that holds the data directory."""
+    return shutil.disk_usage(platform.settings.data_dir).free
+
+
+def bury(platform: Platform, now: datetime) -> None:
+    """Delete the files of accounts that were deleted long enough ago."""
+    due = select(Remains).where(Remains.delete_after <= now)
+    for row in db.session.scalars(due).all():
+        end_reading()
+        try:
+            platform.storage.destroy(row.home)
+        except RootBloodError as error:
+            LOG.warning("home.not-destroyed", home=row.home, why=error.message)
+            continue
+        with writing():
+            db.session.delete(db.session.merge(row))
+        LOG.info("home.destroyed", home=row.home)
+
+
+def recover(platform: Platform) -> None:
+    """Mend what a crash left: called once when a server starts.
+
+    Where an engine keeps the homes and does not answer yet, what is open is found later.
+    """
+    try:
+        platform.storage.reconcile()
+        opened = platform.storage.unlocked()
+    except EngineUnreachable as error:
+        LOG.warning("homes.not-looked-at", why=error.message)
+        return
+    for user in db.session.scalars(select(User)).all():
+        if home_of(user) not in opened:
+            platform.keyring.drop(home_of(user))
+    end_reading()

@@ -2,7 +2,8 @@
 
 Idle means that nobody has typed for ``idle_seconds`` *and* the workspace has not worked (CPU,
 disk or network over a threshold) in that time. An open tab alone keeps nothing alive; a running
-build does, until ``max_busy_seconds`` after the last input.
+build does, until ``max_busy_seconds`` after the last input. Nothing outlasts the hours that its
+owner has in a week.
 """
 
 from dataclasses import dataclass
@@ -32,6 +33,30 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
+class Hours:
+    """What a person has left of the week, who does not have all of it."""
+
+    allowed: float
+    end_at: datetime
+    """When they are used up, as long as neither more nor less of that person's runs than now."""
+    anew_at: datetime
+
+    def over(self, now: datetime) -> bool:
+        """Return whether nothing is left."""
+        return now >= self.end_at
+
+    @property
+    def used_up(self) -> str:
+        """Say so to their owner."""
+        what = (
+            "1 hour of this week is"
+            if self.allowed == 1
+            else f"{self.allowed:g} hours of this week are"
+        )
+        return f"Your {what} used up; a new week begins on {self.anew_at:%A, %Y-%m-%d, %H:%M} UTC"
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """What is known about one running workspace."""
 
@@ -40,7 +65,9 @@ class Activity:
     last_busy_at: datetime | None = None
     snoozed_until: datetime | None = None
     rates: Rates | None = None
-    """Over the window; None before the second sample: then nothing is decided yet."""
+    """Over the window; None before the second sample: then nothing is idle yet."""
+    hours: Hours | None = None
+    """None is without a limit, or enough for the rest of the week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +79,12 @@ class Verdict:
     explanation: str
     reason: str
     """What the owner reads after it was stopped."""
+    sure: bool = True
+    """False while it rests on what has not been measured yet."""
 
     def due(self, now: datetime) -> bool:
         """Return whether the time has come."""
-        return now >= self.stops_at
+        return self.sure and now >= self.stops_at
 
 
 def working(policy: Policy, rates: Rates | None) -> bool:
@@ -72,6 +101,18 @@ def judge(now: datetime, policy: Policy, activity: Activity, floor: datetime) ->
 
     The floor is when this server began to watch, or when it last saw the clock jump.
     """
+    verdict, hours = _judge_idle(now, policy, activity, floor), activity.hours
+    if hours is None or hours.end_at > max(now, verdict.stops_at):
+        return verdict
+    return Verdict(
+        hours.end_at,
+        verdict.busy,
+        f"stops in {words(hours.end_at - now)}: the week's {hours.allowed:g} h are used up then",
+        hours.used_up,
+    )
+
+
+def _judge_idle(now: datetime, policy: Policy, activity: Activity, floor: datetime) -> Verdict:
     idle = timedelta(seconds=policy.idle_seconds)
     person = min(now, max(activity.started_at, activity.last_input_at or floor, floor))
     busy = working(policy, activity.rates)
@@ -95,7 +136,7 @@ def judge(now: datetime, policy: Policy, activity: Activity, floor: datetime) ->
         if exhausted
         else f"Stopped as idle: {quiet}, {doing}"
     )
-    return Verdict(stops_at, busy, explanation, reason)
+    return Verdict(stops_at, busy, explanation, reason, sure=activity.rates is not None)
 
 
 def _doing(rates: Rates | None) -> str:

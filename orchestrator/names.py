@@ -118,3 +118,44 @@ def parse_title(text: object, *, field: str, longest: int = 80) -> str:
     raise BadInput(
         "That text cannot be used", field=field, hint=f"Use one line of 1 to {longest} characters."
     )
+
+
+_PATH_BYTES = 4096
+_COMPONENT_BYTES = 255
+_RAW = 0x10FF00
+_SURROGATES = 0xDC00
+
+
+def parse_home_path(text: object, *, root: bool = False) -> str:
+    """Return ``text`` when it is a path in a home, relative to it; "" is the home, with ``root``.
+
+    A byte that is no UTF-8 is written as the private character U+10FF00 + byte, because neither
+    JSON nor URLs carry it, and returned as Python's surrogate escape. Raises: BadInput.
+    """
+    if isinstance(text, str) and len(text) <= _PATH_BYTES and "\0" not in text:
+        path = "".join(_unshown(character) for character in text.strip("/"))
+        try:
+            parts = path.encode(errors="surrogateescape").split(b"/") if path else []
+        except UnicodeEncodeError:
+            parts = [b".."]
+        if (parts or root) and all(
+            part not in (b"", b".", b"..") and len(part) <= _COMPONENT_BYTES for part in parts
+        ):
+            return path
+    raise BadInput(
+        "That is not a path in your home",
+        field="path",
+        hint="Write it relative to your home, such as 'project/notes.txt'.",
+    )
+
+
+def show_home_path(path: str) -> str:
+    """Return a file name or path as :func:`parse_home_path` reads it."""
+    return "".join(
+        chr(_RAW + ord(c) - _SURROGATES) if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path
+    )
+
+
+def _unshown(character: str) -> str:
+    code = ord(character)
+    return chr(_SURROGATES + code - _RAW) if _RAW + 0x80 <= code <= _RAW + 0xFF else character

@@ -17,11 +17,14 @@ from orchestrator.connections import Connections
 from orchestrator.engines import Engine
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.feed import Feed
+from orchestrator.jobs import Jobs
+from orchestrator.keyring import Keyring, best_keyring
+from orchestrator.leases import Leases
 from orchestrator.sampler import Sampler
 from orchestrator.settings import Settings
 from orchestrator.splice import Splicer
 from orchestrator.storage import Storage
-from orchestrator.storage.plain import PlainStorage
+from orchestrator.storage.choose import choose_storage
 
 RUN_ROOT = Path("/run/rootblood")
 LEASE_MARGIN_SECONDS = 30.0
@@ -36,6 +39,13 @@ class Watch:
     since: datetime = field(default_factory=utcnow)
 
 
+@dataclass(slots=True)
+class Brake:
+    """Whether homes are kept from growing, because the host's disk is nearly full."""
+
+    on: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """The parts of the server that use cases need. One per process."""
@@ -48,11 +58,19 @@ class Platform:
     splicer: Splicer | None
     claims: Claims
     connections: Connections
+    keyring: Keyring
+    """Keys of homes that are unlocked, and of no others."""
+    leases: Leases
+    """Who is using which home."""
     feed: Feed = field(default_factory=Feed)
     sampler: Sampler = field(default_factory=Sampler)
     watch: Watch = field(default_factory=Watch)
+    brake: Brake = field(default_factory=Brake)
+    unscrubbed: threading.Event = field(default_factory=threading.Event)
+    """Set while the database's log may still hold what was deleted: see keys.scrub."""
     archiving: set[int] = field(default_factory=set)
     """Users whose home is being downloaded through this process."""
+    jobs: Jobs = field(default_factory=Jobs)
     starts: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(STARTS_AT_ONCE)
     )
@@ -63,24 +81,33 @@ def compose(settings: Settings, splicer: Splicer | None) -> Platform:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings.data_dir.chmod(0o700)  # the database and the secret key are nobody else's business
     server = server_name(settings)
+    run_root = (
+        RUN_ROOT / settings.instance if os.geteuid() == 0 else settings.data_dir.absolute() / "run"
+    )
+    homes = settings.data_dir.absolute() / "homes"
     return Platform(
         settings=settings,
         engine=DockerEngine(
             settings.engine_url,
             instance=settings.instance,
-            run_root=RUN_ROOT / settings.instance
-            if os.geteuid() == 0
-            else settings.data_dir.absolute() / "run",
+            run_root=run_root,
             egress_allow=settings.egress_allow,
             enforce_egress=settings.egress,
         ),
-        storage=PlainStorage(
-            settings.engine_url, helper_image=BUILT_IN.image, instance=settings.instance
+        storage=choose_storage(
+            settings.storage,
+            directory=homes,
+            mount_root=run_root.with_name(f"{run_root.name}.homes"),
+            engine_url=settings.engine_url,
+            helper_image=BUILT_IN.image,
+            instance=settings.instance,
         ),
         commons=commons.prepare(settings.data_dir / "global"),
         splicer=splicer,
         claims=Claims(server, settings.start_seconds + LEASE_MARGIN_SECONDS),
         connections=Connections(server),
+        keyring=best_keyring(settings.instance),
+        leases=Leases(homes / "leases"),
     )
 
 

@@ -1,7 +1,7 @@
 """What a workspace may use and exactly how it runs. Pure: rows and settings in, values out."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from models import Template, User, Workspace
 from orchestrator.errors import AllowanceReached, BadInput
@@ -12,21 +12,28 @@ TERMINAL_PORT = 7681
 """ttyd's default port; in a workspace it is a unix socket instead."""
 SOCKETS = ((TERMINAL_PORT, "ttyd.sock"),)
 
+Level = Literal["ok", "nearly-full", "full"]
 N = TypeVar("N", int, float)
 
+HOME_PREFIX = "home_"
 CPUS_MIN = 0.1
 MEMORY_MIN_BYTES = 64 << 20
 PIDS_MIN = 32
+DISK_MIN_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The most that one person may have: workspaces in all, and limits of each of them."""
+    """The most that one person may have: in all, and for ``cpus`` to ``pids`` in each workspace."""
 
     workspaces: int
     cpus: float
     memory_bytes: int
     pids: int
+    disk_bytes: int
+    """Files and snapshots together."""
+    hours: float
+    """Of running in a week, added up over workspaces; 0 is without a limit."""
 
 
 def allowance_of(settings: Settings, user: User) -> Allowance:
@@ -36,11 +43,20 @@ def allowance_of(settings: Settings, user: User) -> Allowance:
         cpus=_either(user.max_cpus, settings.allowance_cpus),
         memory_bytes=_either(user.max_memory_bytes, settings.allowance_memory_bytes),
         pids=_either(user.max_pids, settings.allowance_pids),
+        disk_bytes=_either(user.max_disk_bytes, settings.allowance_disk_bytes),
+        hours=_either(user.max_hours, settings.allowance_hours),
     )
 
 
 def _either(own: N | None, default: N) -> N:
     return default if own is None else own
+
+
+def level(used_bytes: int, allowance_bytes: int) -> Level:
+    """Return how full a home is: people are told from 90 % on, and at 100 %."""
+    if used_bytes * 1000 >= allowance_bytes * 995:  # the file system rounds
+        return "full"
+    return "nearly-full" if used_bytes * 10 >= allowance_bytes * 9 else "ok"
 
 
 def default_limits(template: Template, allowance: Allowance) -> Limits:
@@ -68,18 +84,21 @@ def check_limits(limits: Limits, allowance: Allowance) -> Limits:
 
 def home_of(user: User) -> str:
     """Return the name of the user's home: ``home_<userhash>``."""
-    return f"home_{user.userhash}"
+    return f"{HOME_PREFIX}{user.userhash}"
 
 
-def spec_for(workspace: Workspace, home: Mount, commons: str) -> Spec:
-    """Return how the workspace runs. ``commons`` is the host path of ``/global``."""
+def spec_for(workspace: Workspace, home: Mount, commons: str, *, capped: bool = False) -> Spec:
+    """Return how the workspace runs. ``commons`` is the host path of ``/global``.
+
+    ``capped``: the home's file system is as large as the home may become.
+    """
     user, template = workspace.user, workspace.template
     return Spec(
         name=workspace.container,
         image=template.image,
         user=(user.uid, user.uid),
         limits=Limits(workspace.cpus, workspace.memory_bytes, workspace.pids),
-        environment=environment(user, workspace.name),
+        environment=environment(user, workspace.name, capped=capped),
         mounts=(home, Mount(commons, "/global", read_only=True)),
         hostname=workspace.name,
         working_dir=f"/home/{user.username}",
@@ -107,13 +126,43 @@ def helper_spec(user: User, name: str, image: str, home: Mount, seconds: int) ->
     )
 
 
-def environment(user: User, workspace: str) -> tuple[tuple[str, str], ...]:
+def snapshot_spec(
+    user: User,
+    name: str,
+    image: str,
+    mounts: tuple[Mount, ...],
+    environment: tuple[tuple[str, str], ...],
+    *,
+    seconds: int,
+    cpus: float = 2.0,
+    network: bool = False,
+) -> Spec:
+    """Return the container in which restic works on a home, as its owner.
+
+    It ends by itself after ``seconds``. Only where snapshots are kept elsewhere has it a network.
+    """
+    return Spec(
+        name=name,
+        image=image,
+        user=(user.uid, user.uid),
+        limits=Limits(cpus=cpus, memory_bytes=1 << 30, pids=256),
+        entrypoint=("/bin/sleep", str(seconds)),
+        environment=(("HOME", "/tmp"), ("LANG", "C.UTF-8"), *environment),
+        mounts=mounts,
+        working_dir="/",
+        network=network,
+        run_dir=False,
+    )
+
+
+def environment(user: User, workspace: str, *, capped: bool = False) -> tuple[tuple[str, str], ...]:
     """Return what every process of a workspace knows about itself; nothing in it is secret."""
     return (
         ("HOME", f"/home/{user.username}"),
         ("LANG", "C.UTF-8"),
         ("LOGNAME", user.username),
         ("ROOTBLOOD_EMAIL_DOMAIN", "rootblood.local"),
+        *((("ROOTBLOOD_HOME_CAPPED", "1"),) if capped else ()),
         ("ROOTBLOOD_USER", user.username),
         ("ROOTBLOOD_WORKSPACE", workspace),
         ("SHELL", "/bin/bash"),

@@ -20,7 +20,9 @@ from orchestrator.errors import BadInput
 
 PREFIX = "ROOTBLOOD_"
 FILE_NAME = "rootblood.toml"
-SET_IN_WORKSPACES = frozenset({"ROOTBLOOD_USER", "ROOTBLOOD_WORKSPACE", "ROOTBLOOD_EMAIL_DOMAIN"})
+SET_IN_WORKSPACES = frozenset(
+    {"ROOTBLOOD_USER", "ROOTBLOOD_WORKSPACE", "ROOTBLOOD_EMAIL_DOMAIN", "ROOTBLOOD_HOME_CAPPED"}
+)
 """What every workspace knows of itself: a server may be developed inside one."""
 
 

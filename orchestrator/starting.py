@@ -1,15 +1,23 @@
 """Bring a workspace up, or bring it back: one claim, a turn among the starts, one container."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from models import State, Workspace, db, end_reading, utcnow, writing
-from orchestrator import access, audit, workspaces
+from orchestrator import access, audit, homes, hours, workspaces
 from orchestrator.engines import Phase
-from orchestrator.errors import Busy, Conflict, EngineError, NoSpace, RootBloodError
+from orchestrator.errors import (
+    Busy,
+    Conflict,
+    EngineError,
+    HomeBusy,
+    HomeLocked,
+    NoSpace,
+    RootBloodError,
+)
 from orchestrator.platform import Platform
-from orchestrator.policy import TERMINAL_PORT, home_of, spec_for
+from orchestrator.policy import TERMINAL_PORT, spec_for
+from orchestrator.storage import Feature
 from orchestrator.workspaces import Actor
 
 RENEW_SECONDS = 10.0
@@ -18,7 +26,8 @@ RENEW_SECONDS = 10.0
 def ensure_running(platform: Platform, workspace: Workspace, actor: Actor) -> Workspace:
     """Return the workspace once its terminal answers; starts, resumes or repairs it as needed.
 
-    Raises: StartFailed, ImageMissing, NoSpace, EngineUnreachable, Busy. The row then says why.
+    Raises: AllowanceReached, HomeLocked, StartFailed, ImageMissing, NoSpace, EngineUnreachable,
+    Busy. The row then says why.
     """
     if workspace.state is State.RUNNING and _answers(platform, workspace.container):
         return workspace
@@ -30,6 +39,7 @@ def ensure_running(platform: Platform, workspace: Workspace, actor: Actor) -> Wo
             return row
         if row.state is State.DELETING:
             raise Conflict("The workspace is being deleted")
+        hours.require(platform.settings, row, utcnow())
         return _start(platform, row, actor)
 
 
@@ -42,8 +52,11 @@ def _start(platform: Platform, row: Workspace, actor: Actor) -> Workspace:
     workspaces.set_state(platform, row, State.STARTING)
     try:
         with _turn_to_start(platform, row):
-            _run(platform, row)
+            _run(platform, row, actor)
     except Busy:  # another server took over: the row is not ours any more
+        raise
+    except (HomeLocked, HomeBusy) as error:  # nothing is wrong with it
+        workspaces.set_state(platform, row, State.STOPPED, reason=str(error))
         raise
     except RootBloodError as error:
         log = error.log if isinstance(error, EngineError) else ""
@@ -62,6 +75,7 @@ def _start(platform: Platform, row: Workspace, actor: Actor) -> Workspace:
         workspaces.move(row, State.RUNNING)
         row.started_at = now
         row.last_input_at = row.last_busy_at = None
+        hours.begin(row, now)
         audit.record(now, actor.name, "workspace.started", row.name, address=actor.address)
     platform.feed.publish(row.user_id)
     return row
@@ -82,21 +96,21 @@ def _turn_to_start(platform: Platform, row: Workspace) -> Iterator[None]:
         platform.starts.release()
 
 
-def _run(platform: Platform, row: Workspace) -> None:
+def _run(platform: Platform, row: Workspace, actor: Actor) -> None:
     check_reserve(platform)
     user = row.user
-    home = platform.storage.unlock(
-        home_of(user), owner=(user.uid, user.uid), target=f"/home/{user.username}"
-    )
-    platform.engine.run(spec_for(row, home, str(platform.commons)))
-    platform.engine.dial(
-        row.container, TERMINAL_PORT, timeout=platform.settings.start_seconds
-    ).close()
+    with homes.in_use(platform, user, actor.proof) as home:
+        mount = platform.storage.mount(home.name, f"/home/{user.username}")
+        capped = Feature.CAPPED in platform.storage.features
+        platform.engine.run(spec_for(row, mount, str(platform.commons), capped=capped))
+        platform.engine.dial(
+            row.container, TERMINAL_PORT, timeout=platform.settings.start_seconds
+        ).close()
 
 
 def check_reserve(platform: Platform) -> None:
     """Raise NoSpace while the data directory's disk has less left than its reserve."""
-    free = shutil.disk_usage(platform.settings.data_dir).free
+    free = homes.host_free_bytes(platform)
     if free < platform.settings.reserve_bytes:
         raise NoSpace(
             f"The server's disk has {free >> 20} MiB left, less than its reserve of "

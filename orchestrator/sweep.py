@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 
 from models import ActiveSession, State, Workspace, db, end_reading, rows_changed, writing
-from orchestrator import workspaces
+from orchestrator import hours, workspaces
 from orchestrator.collector import (
     STALE_AFTER,
     Action,
@@ -17,9 +17,9 @@ from orchestrator.collector import (
     WorkspaceFact,
     plan,
 )
-from orchestrator.engines import Status
+from orchestrator.engines import Phase, Status
 from orchestrator.errors import Busy, EngineError, NotFound
-from orchestrator.idleness import Activity, Policy, working
+from orchestrator.idleness import Activity, Hours, Policy, working
 from orchestrator.logs import log
 from orchestrator.platform import Platform
 
@@ -32,8 +32,11 @@ _FRESH = select(Workspace).execution_options(populate_existing=True)
 """As the rows are now, not as this session read them a moment ago."""
 
 
-def activity_of(platform: Platform, row: Workspace) -> Activity:
-    """Return what is known of a running workspace, in the row and in this process."""
+def activity_of(platform: Platform, row: Workspace, left: Hours | None) -> Activity:
+    """Return what is known of a running workspace, in the row and in this process.
+
+    ``left`` is what its owner has left of the week: see hours.left.
+    """
     times = (row.last_input_at, platform.connections.last_input(row.id))
     return Activity(
         started_at=row.started_at or row.created_at,
@@ -41,6 +44,7 @@ def activity_of(platform: Platform, row: Workspace) -> Activity:
         last_busy_at=row.last_busy_at,
         snoozed_until=row.snoozed_until,
         rates=platform.sampler.window(row.container),
+        hours=left,
     )
 
 
@@ -59,6 +63,9 @@ class Collector:
         self._watch_clock(now, monotonic)
         self._note_work(now)
         facts = self._facts(now)
+        if facts.census is not None:
+            alive = (Phase.RUNNING, Phase.PAUSED)
+            hours.tend(now, {s.name for s in facts.census.values() if s.phase in alive})
         return [action for action in plan(now, self._policy, facts) if self._try(now, action)]
 
     def observe(self, now: datetime, container: str) -> list[Action]:
@@ -103,12 +110,13 @@ class Collector:
             census = None
             LOG.warning("engine.unreachable", reason=error.message)
         rows = db.session.scalars(_FRESH).all()
+        left = hours.left(self._platform.settings, rows, now)
         facts = tuple(
             WorkspaceFact(
                 container=row.container,
                 state=row.state,
                 claimed=row.claimed_until is not None and row.claimed_until > now,
-                activity=activity_of(self._platform, row),
+                activity=activity_of(self._platform, row, left.get(row.user_id)),
             )
             for row in rows
             if only is None or row.container == only
@@ -156,7 +164,9 @@ class Collector:
         """Look once more, now that nobody else can interfere, and act on the same decision."""
         platform = self._platform
         status = platform.engine.inspect(action.name)
-        fact = WorkspaceFact(action.name, row.state, False, activity_of(platform, row))
+        left = hours.left(platform.settings, [row], now).get(row.user_id)
+        end_reading()
+        fact = WorkspaceFact(action.name, row.state, False, activity_of(platform, row, left))
         facts = Facts((fact,), {status.name: status}, (), platform.watch.since)
         again = plan(now, self._policy, facts)
         if action.do not in {a.do for a in again}:

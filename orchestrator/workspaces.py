@@ -3,7 +3,7 @@
 Every change of state happens under a claim; no transaction is open while the engine works.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
@@ -20,7 +20,7 @@ from models import (
     utcnow,
     writing,
 )
-from orchestrator import audit, catalogue
+from orchestrator import audit, catalogue, homes, hours
 from orchestrator.errors import (
     AllowanceReached,
     AlreadyExists,
@@ -29,6 +29,7 @@ from orchestrator.errors import (
     EngineUnreachable,
     RootBloodError,
 )
+from orchestrator.keys import Proof
 from orchestrator.names import parse_workspace
 from orchestrator.platform import Platform
 from orchestrator.policy import allowance_of, check_limits, default_limits
@@ -45,6 +46,8 @@ class Actor:
 
     name: str
     address: str = ""
+    proof: Proof | None = field(default=None, repr=False)
+    """What opens the home's key, where the caller brought something that does."""
 
 
 def move(workspace: Workspace, state: State, *, reason: str = "", log: str = "") -> None:
@@ -146,11 +149,11 @@ def stop_claimed(platform: Platform, row: Workspace, actor: Actor, *, reason: st
         move(row, State.STOPPED, reason=reason)
         row.stopped_at = now
         row.snoozed_until = None
+        hours.end(row, now)
         _hang_up(row)
         audit.record(now, actor.name, "workspace.stopped", row.name, address=actor.address,
                      reason=reason)  # fmt: skip
-    platform.sampler.forget(row.container)
-    _announce(platform, row.user_id)
+    _ended(platform, row.user, row.container)
     return row
 
 
@@ -171,14 +174,14 @@ def remove_claimed(platform: Platform, row: Workspace, actor: Actor) -> None:
     except RootBloodError as error:
         set_state(platform, row, State.FAILED, reason=f"It could not be deleted: {error.message}")
         raise
-    user_id = row.user_id
+    user, container = row.user, row.container
     with writing():
         row = db.session.merge(row)
+        hours.end(row, utcnow())
         _hang_up(row)
         audit.record(utcnow(), actor.name, "workspace.deleted", row.name, address=actor.address)
         db.session.delete(row)
-    platform.sampler.forget(row.container)
-    _announce(platform, user_id)
+    _ended(platform, user, container)
 
 
 def change(
@@ -246,14 +249,17 @@ def mark(
         move(row, state, reason=reason, log=log)
         if state is State.RUNNING:
             row.started_at = now
+            hours.begin(row, now)
         else:
             row.stopped_at = now
             row.snoozed_until = None
+            hours.end(row, now)
             _hang_up(row)
         audit.record(now, "engine", f"workspace.{state}", row.name, reason=reason)
-    if state is not State.RUNNING:
-        platform.sampler.forget(row.container)
-    _announce(platform, row.user_id)
+    if state is State.RUNNING:
+        _announce(platform, row.user_id)
+    else:
+        _ended(platform, row.user, row.container)
 
 
 def set_state(
@@ -268,6 +274,13 @@ def set_state(
 
 def _hang_up(row: Workspace) -> None:
     db.session.execute(delete(ActiveSession).where(ActiveSession.workspace_id == row.id))
+
+
+def _ended(platform: Platform, user: User, container: str) -> None:
+    """Tidy up after a container that runs no more; the owner's last one takes the key along."""
+    platform.sampler.forget(container)
+    homes.lock_unused(platform, user.id, user.userhash, utcnow())
+    _announce(platform, user.id)
 
 
 def _announce(platform: Platform, user_id: int) -> None:

@@ -18,12 +18,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from werkzeug.security import generate_password_hash
 
-from models import ActiveSession, User, db, utcnow
-from orchestrator import accounts, catalogue, passwords
+from models import ActiveSession, Slot, User, db, utcnow
+from orchestrator import accounts, catalogue, passwords, tokens
 from orchestrator.claims import Claims
 from orchestrator.connections import Connections
+from orchestrator.keyring import MemoryKeyring
+from orchestrator.keys import Proof
+from orchestrator.leases import Leases
 from orchestrator.platform import Platform
 from orchestrator.settings import Settings
+from orchestrator.storage import keys
 from orchestrator.storage.memory import MemoryStorage
 from tests import postgres
 from tests.engine import WatchedEngine
@@ -33,7 +37,10 @@ from web.limits import limiter
 
 T = TypeVar("T")
 PASSWORD = "correct horse battery"
+PROOF = Proof(Slot.PASSWORD, None, PASSWORD)
+"""What opens every home of the tests."""
 REAL_METHOD = passwords.METHOD
+REAL_COST = keys.COST
 
 on_both_databases = pytest.mark.parametrize(
     "database", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
@@ -46,6 +53,7 @@ def _cheap_passwords() -> Iterator[None]:
     cheap = "scrypt:256:1:1"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "METHOD", cheap)
+        patch.setattr(keys, "COST", keys.Cost(8, 1, 1))
         patch.setattr(passwords, "_NOBODY", generate_password_hash("nobody", cheap))
         yield
 
@@ -69,6 +77,8 @@ def make_platform(settings: Settings, server: str, lease: float = 60.0) -> Platf
         splicer=None,
         claims=Claims(server, lease),
         connections=Connections(server),
+        keyring=MemoryKeyring(),
+        leases=Leases(settings.data_dir / "homes" / "leases"),
     )
 
 
@@ -139,6 +149,7 @@ def settings(database: Database) -> Settings:
 def app(database: Database) -> Iterator[Flask]:
     """The server, with an engine and a storage that this test has for itself."""
     platform = database.app.extensions["rootblood"] = make_platform(database.settings, "test:1")
+    platform.jobs.context = database.app.app_context
     yield database.app
     _check(platform)
 
@@ -213,7 +224,7 @@ def bearer(app: Flask) -> Callable[[str], dict[str, str]]:
             user = db.session.query(User).filter_by(username=name).one_or_none() or account(
                 app.extensions["rootblood"].settings, name
             )
-            _, secret = accounts.create_token(user, utcnow(), "test", 1, address="")
+            _, secret = tokens.create(user, utcnow(), "test", 1, address="")
         return {"Authorization": f"Bearer {secret}"}
 
     return headers
@@ -222,7 +233,7 @@ def bearer(app: Flask) -> Callable[[str], dict[str, str]]:
 def account(settings: Settings, name: str, **changes: Any) -> User:
     """Register an account without a browser."""
     given = {"password": PASSWORD, "invite": "", "address": "192.0.2.1"} | changes
-    return accounts.register(settings, utcnow(), name, **given)
+    return accounts.register(settings, utcnow(), name, **given).user
 
 
 def together(app: Flask, count: int, act: Callable[[int], T]) -> list[T | Exception]:

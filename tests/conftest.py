@@ -28,7 +28,7 @@ IMAGE = "chaospine:1.0.0"
 PREFIX = "rb-test-"
 RUN_ROOTS = Path("/run")
 
-pytest_plugins = ["tests.app_fixtures"]
+pytest_plugins = ["tests.app_fixtures", "tests.local_restic"]
 
 _reports = pytest.StashKey[dict[str, pytest.TestReport]]()
 

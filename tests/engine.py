@@ -38,7 +38,8 @@ class WatchedEngine(MemoryEngine):
         return self.known_images
 
 
-def _in_transaction() -> bool:
+def in_transaction() -> bool:
+    """Tell whether whoever asks has a transaction open."""
     return has_app_context() and db.session.registry.has() and db.session().in_transaction()
 
 
@@ -50,7 +51,7 @@ def _watched(name: str) -> Callable[..., Any]:
         by_a_test = (
             sys._getframe(1).f_globals["__name__"].startswith(("test", "orchestrator.engines"))
         )
-        if not by_a_test and _in_transaction():
+        if not by_a_test and in_transaction():
             self.violations.append(name)
         self.calls[name] += 1
         if before := self.during.get(name):

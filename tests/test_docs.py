@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.settings import PREFIX, Settings
+from orchestrator.settings import PREFIX, SET_IN_WORKSPACES, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "docs" / "reference" / "settings.md"
@@ -54,7 +54,6 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_variables_that_documents_mention_exist(document: Path) -> None:
-    inside = {"ROOTBLOOD_EMAIL_DOMAIN", "ROOTBLOOD_USER", "ROOTBLOOD_WORKSPACE"}
-    known = {PREFIX + setting.name.upper() for setting in fields(Settings)} | inside
+    known = {PREFIX + setting.name.upper() for setting in fields(Settings)} | SET_IN_WORKSPACES
     mentioned = set(re.findall(r"\bROOTBLOOD_[A-Z_]*[A-Z]\b", document.read_text()))
     assert mentioned - known == set()

@@ -13,12 +13,26 @@ from typing import Any
 
 from flask import Flask, Response, make_response, request
 from flask_migrate import Migrate
+from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from models import configure_sqlite, db
+from orchestrator.doctor import unprotected
 from orchestrator.platform import Platform
-from web import admin, echo, identity, limits, pages, problems, terminal
+from web import (
+    account,
+    admin,
+    deletion,
+    doctor,
+    echo,
+    home,
+    identity,
+    limits,
+    pages,
+    problems,
+    terminal,
+)
 from web.api import api
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,6 +73,7 @@ def create_app(platform: Platform) -> Flask:
         "rootblood", template_folder=str(ROOT / "templates"), static_folder=str(ROOT / "static")
     )
     app.extensions["rootblood"] = platform
+    platform.jobs.context = app.app_context
     app.config.update(
         SECRET_KEY=secret_key(settings.data_dir / "secret.key"),
         SQLALCHEMY_DATABASE_URI=settings.database,
@@ -84,7 +99,16 @@ def create_app(platform: Platform) -> Flask:
     identity.install(app)
     limits.install(app, enabled=settings.rate_limits)
     problems.install(app)
-    for blueprint in (pages.pages, terminal.pages, admin.pages, api):
+    for blueprint in (
+        pages.pages,
+        home.pages,
+        account.pages,
+        terminal.pages,
+        admin.pages,
+        deletion.pages,
+        doctor.pages,
+        api,
+    ):
         app.register_blueprint(blueprint)
     echo.install(app)
     _install_templates(app)
@@ -154,6 +178,14 @@ def _version() -> str:
         return str(json.loads(line.partition("=")[2]))
 
 
+def _of_homes(platform: Platform) -> list[dict[str, Any]]:
+    if not unprotected(platform):
+        return []
+    why = Markup('Others with access to its disk could read yours, and one home can fill it: see '
+                 '<a class="link" href="/doctor">what this server rests on</a>.')  # fmt: skip
+    return [{"title": "Homes are neither encrypted nor capped on this server", "text": why}]
+
+
 def _install_templates(app: Flask) -> None:
     number = _version()
 
@@ -168,6 +200,8 @@ def _install_templates(app: Flask) -> None:
                     "Put a TLS proxy in front: see 'How to serve over HTTPS' in the docs.",
                 }
             )
+        if request.endpoint == "pages.home" and identity.find_caller() is not None:
+            warnings += _of_homes(identity.platform())
         return {"asset": _asset, "version": number, "warnings": warnings}
 
     static_view = app.view_functions["static"]

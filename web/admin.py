@@ -7,11 +7,11 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from werkzeug.wrappers import Response as BaseResponse
 
 from models import Role, utcnow
-from orchestrator import access, accounts, administration, catalogue
+from orchestrator import access, administration, catalogue, invitations
 from orchestrator.errors import NotFound, RootBloodError
-from orchestrator.policy import Allowance, allowance_of
+from orchestrator.policy import level
 from web import present
-from web.forms import decimal, field_errors, number
+from web.forms import decimal, field_errors, gibibytes, number
 from web.identity import address, caller, platform
 from web.problems import status_of
 
@@ -27,27 +27,9 @@ def only_administrators() -> None:
 @pages.get("/users")
 def users() -> str:
     """List the accounts."""
-    rows = []
-    for row in administration.users(caller().user):
-        allowance = allowance_of(platform().settings, row.user)
-        rows.append(
-            {
-                "username": row.user.username,
-                "role": row.user.role.value,
-                "state": row.user.standing.value,
-                "uid": row.user.uid,
-                "created_at": row.user.created_at,
-                "last_seen_at": row.user.last_seen_at,
-                "workspaces": row.workspaces,
-                "running": row.running,
-                "max_workspaces": allowance.workspaces,
-                "max_cpus": allowance.cpus,
-                "max_memory_bytes": allowance.memory_bytes,
-                "max_pids": allowance.pids,
-                "me": row.user.id == caller().user.id,
-            }
-        )
-    return render_template("admin/users.html", users=rows, nav="users")
+    rows = administration.users(caller().user)
+    shown = present.users(platform(), rows, utcnow())
+    return render_template("admin/users.html", users=shown, level=level, nav="users")
 
 
 def _promote(username: str, role: Role) -> None:
@@ -56,13 +38,17 @@ def _promote(username: str, role: Role) -> None:
 
 def _allow(username: str) -> None:
     form = request.form
-    allowance = Allowance(
-        workspaces=number(form.get("max_workspaces", ""), "max_workspaces"),
-        cpus=decimal(form.get("max_cpus", ""), "max_cpus"),
-        memory_bytes=number(form.get("max_memory_mib", ""), "max_memory_mib") << 20,
-        pids=number(form.get("max_pids", ""), "max_pids"),
+    change = {
+        "workspaces": number(form.get("max_workspaces", ""), "max_workspaces"),
+        "cpus": decimal(form.get("max_cpus", ""), "max_cpus"),
+        "memory_bytes": number(form.get("max_memory_mib", ""), "max_memory_mib") << 20,
+        "pids": number(form.get("max_pids", ""), "max_pids"),
+        "disk_bytes": gibibytes(form.get("max_disk_gib", ""), "max_disk_gib"),
+        "hours": decimal(form.get("max_hours", "") or "0", "max_hours"),
+    }
+    administration.set_allowance(
+        platform(), caller().user, utcnow(), username, change, address=address()
     )
-    administration.set_allowance(caller().user, utcnow(), username, allowance, address=address())
 
 
 _STEPS: dict[str, tuple[Callable[[str], None], str]] = {
@@ -83,7 +69,7 @@ _STEPS: dict[str, tuple[Callable[[str], None], str]] = {
         lambda name: administration.remove(
             platform(), caller().user, utcnow(), name, address=address()
         ),
-        "{} is deleted. The home is kept on the server: see the audit log.",
+        "{} is deleted, with the keys of its home. The files follow after the grace period.",
     ),
 }
 
@@ -114,7 +100,7 @@ def _invites_page(url: str | None = None, error: RootBloodError | None = None) -
     response = make_response(
         render_template(
             "admin/invites.html",
-            invites=accounts.invites(),
+            invites=invitations.listed(),
             new_invite_url=url,
             registration=platform().settings.registration.value,
             errors=field_errors(error) if error else {},
@@ -130,7 +116,7 @@ def create_invite() -> Response:
     """Create an invitation and show its link once."""
     try:
         days = number(request.form.get("days", "7"), "days")
-        _, secret = accounts.create_invite(caller().user, utcnow(), days)
+        _, secret = invitations.create(caller().user, utcnow(), days)
     except RootBloodError as error:
         return _invites_page(error=error)
     return _invites_page(f"{request.host_url}register?invite={secret}")
@@ -139,7 +125,7 @@ def create_invite() -> Response:
 @pages.post("/invites/<int:invite_id>/delete")
 def delete_invite(invite_id: int) -> BaseResponse:
     """Withdraw an invitation."""
-    accounts.delete_invite(caller().user, invite_id)
+    invitations.withdraw(caller().user, invite_id)
     return redirect("/admin/invites", code=303)
 
 

@@ -6,7 +6,7 @@ and a warning on every page.
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
 
@@ -16,10 +16,12 @@ from flask_login import AnonymousUserMixin, LoginManager
 from flask_wtf.csrf import CSRFProtect
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from models import Login, Token, User, utcnow
-from orchestrator import accounts
+from models import Login, Slot, Token, User, utcnow
+from orchestrator import accounts, tokens
 from orchestrator.errors import Forbidden, SignInRequired
+from orchestrator.keys import Proof
 from orchestrator.platform import Platform
+from orchestrator.workspaces import Actor
 
 COOKIE = "rootblood"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -40,6 +42,8 @@ class Caller:
     user: User
     login: Login | None = None
     token: Token | None = None
+    proof: Proof | None = field(default=None, repr=False)
+    """What they proved it with; it opens the home's key where the login or token has a copy."""
 
     @property
     def login_id(self) -> int | None:
@@ -112,6 +116,12 @@ def caller() -> Caller:
     return found
 
 
+def actor() -> Actor:
+    """Return who is asking as use cases want it. Raises: SignInRequired."""
+    who = caller()
+    return Actor(who.user.username, address(), who.proof)
+
+
 def find_caller() -> Caller | None:
     """Return who is asking, or None; looked up once a request."""
     if "caller" not in g:
@@ -133,11 +143,12 @@ def bearer() -> str | None:
 def _load() -> Caller | None:
     now = utcnow()
     if (secret := bearer()) is not None:  # a token never falls back to the cookie
-        by_token = accounts.find_token(secret, now)
+        by_token = tokens.find(secret, now)
         if by_token is None:
             return None
-        accounts.touch(by_token[0], by_token[1], now)
-        return Caller(by_token[1], token=by_token[0])
+        row, user = by_token
+        accounts.touch(row, user, now)
+        return Caller(user, token=row, proof=Proof(Slot.TOKEN, row.id, secret))
     cookie = session.get("login")
     if not isinstance(cookie, str):
         return None
@@ -145,8 +156,37 @@ def _load() -> Caller | None:
     by_login = accounts.find_login(cookie, now, lifetime)
     if by_login is None:
         return None
-    accounts.touch(by_login[0], by_login[1], now)
-    return Caller(by_login[1], login=by_login[0])
+    login, user = by_login
+    accounts.touch(login, user, now)
+    return Caller(user, login=login, proof=Proof(Slot.LOGIN, login.id, cookie))
+
+
+def agent() -> str:
+    """Return what the browser says it is."""
+    return request.headers.get("User-Agent", "")
+
+
+def enter(entrant: accounts.Entrant) -> None:
+    """Sign a person in to this browser afresh; a sign-in from before ends."""
+    previous = find_caller()
+    if previous is not None and previous.login_id is not None:
+        accounts.sign_out(previous.login_id)
+        platform().connections.hang_up_revoked()
+    _, secret = accounts.sign_in(
+        entrant.user,
+        utcnow(),
+        address=address(),
+        agent=agent(),
+        key=entrant.key,
+        proven=entrant.proven,
+    )
+    remember(secret)
+
+
+def cut_off(user: User) -> None:
+    """Close what ended sign-ins and tokens had open, and let the pages of all others know."""
+    platform().connections.hang_up_revoked()
+    platform().feed.publish(user.id)
 
 
 def remember(secret: str) -> None:

@@ -39,8 +39,6 @@ def _address() -> str:
 
 
 def _account() -> str:
-    if (who := find_caller()) is not None and request.endpoint == "pages.change_password":
-        return who.user.username  # the form may name anybody
     body: Any = request.get_json(silent=True) if request.is_json else request.form
     name = body.get("username", "") if hasattr(body, "get") else ""
     return str(name)[:40].lower()
@@ -48,6 +46,11 @@ def _account() -> str:
 
 def _account_here() -> str:
     return f"{_account()} {_address()}"
+
+
+def _own_account() -> str:
+    who = find_caller()  # a form may name anybody
+    return who.user.username if who else ""
 
 
 def _limited(
@@ -91,6 +94,13 @@ limit_sign_in = _limited(
     ("40 per minute", "sign-in-address", _address),
     only_failures=True,
 )
+limit_own_password = _limited(
+    ("10 per minute", "sign-in-account", lambda: f"{_own_account()} {_address()}"),
+    ("100 per minute", "sign-in-account-anywhere", _own_account),
+    ("40 per minute", "sign-in-address", _address),
+    only_failures=True,
+)
+"""For views where a person who is signed in proves it again."""
 limit_sign_up = _limited(
     ("10 per minute", "sign-up-account", _account_here),
     ("90 per minute; 500 per hour", "sign-up-address", _address),

@@ -68,20 +68,21 @@ def _look(
     """Return the state as JSON, or None when the caller may not see it any more."""
     now = utcnow()
     user = db.session.get(User, user_id)
-    if login_id:
-        login = db.session.get(Login, login_id)
-        lifetime = timedelta(seconds=platform.settings.login_seconds)
-        proved = login is not None and login.last_seen_at > now - lifetime
+    login = db.session.get(Login, login_id) if login_id else None
+    token = db.session.get(Token, token_id) if token_id else None
+    if login is not None:
+        proved = login.last_seen_at > now - timedelta(seconds=platform.settings.login_seconds)
     else:
-        token = db.session.get(Token, token_id)
         proved = token is not None and token.expires_at > now
     if user is None or not user.is_active or not proved:
         return None
+    who = Caller(user, login=login, token=token)
     rows = present.workspaces(platform, now, workspaces.of_user(user))
     return json.dumps(
         {
             "user": present.me(platform, user).model_dump(mode="json"),
             "workspaces": [row.model_dump(mode="json") for row in rows],
+            "home": present.home(platform, who, now).model_dump(mode="json"),
         }
     )
 

@@ -4,31 +4,161 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from models import ActiveSession, State, Token, User, Workspace, db, end_reading
-from orchestrator import catalogue
+from models import ActiveSession, Slot, Snapshot, State, Token, User, Workspace, db, end_reading
+from models import Home as HomeRow
+from orchestrator import catalogue, hours, keys, snapshot_schedule
+from orchestrator.administration import UserRow
+from orchestrator.doctor import Finding
 from orchestrator.errors import EngineUnreachable
-from orchestrator.idleness import Policy, judge
+from orchestrator.idleness import Hours, Policy, judge
+from orchestrator.jobs import Job
 from orchestrator.platform import Platform
-from orchestrator.policy import allowance_of
+from orchestrator.policy import allowance_of, home_of, level
+from orchestrator.storage import Feature
 from orchestrator.sweep import activity_of
-from web.api import schema
+from web import problems
+from web.api import home_schema, schema
+from web.identity import Caller
 
 
 def me(platform: Platform, user: User) -> schema.Me:
     """Return the account and what it may use."""
-    allowance = allowance_of(platform.settings, user)
     return schema.Me(
         username=user.username,
         role=user.role,
         uid=user.uid,
-        allowance=schema.Allowance(
-            workspaces=allowance.workspaces,
-            cpus=allowance.cpus,
-            memory_bytes=allowance.memory_bytes,
-            pids=allowance.pids,
-        ),
+        allowance=_allowance(platform, user),
         created_at=user.created_at,
     )
+
+
+def home(platform: Platform, who: Caller, now: datetime) -> home_schema.Home:
+    """Return how the caller's home is kept and what it takes, as of this moment where it is open.
+
+    The state of a home that was never used is that of the one there will be.
+    """
+    user, storage, settings = who.user, platform.storage, platform.settings
+    name, allowance = home_of(user), allowance_of(settings, user)
+    row = db.session.get(HomeRow, user.id, populate_existing=True)
+    recovery, escrow = keys.has_slot(user, Slot.RECOVERY), keys.has_slot(user, Slot.ESCROW)
+    at_hand = keys.opens(who.login_id, who.token_id)
+    hours_used = hours.used(user, now)
+    next_snapshot = snapshot_schedule.next_due(platform, user)
+    end_reading()
+    locked = name not in storage.unlocked()
+    live = None if locked else storage.usage(name)
+    files = live if live is not None else row.files_bytes if row and row.capped else None
+    split = home_schema.HomeSplit(
+        files_bytes=files,
+        snapshots_bytes=row.snapshots_bytes if row else 0,
+        images_bytes=row.images_bytes if row else 0,
+    )
+    allowed = row.allowance_bytes if row else allowance.disk_bytes
+    used = (files or 0) + split.snapshots_bytes + split.images_bytes
+    capped = Feature.CAPPED in storage.features
+    return home_schema.Home(
+        storage=storage.kind,
+        encrypted=Feature.ENCRYPTED in storage.features,
+        capped=capped,
+        locked=locked and Feature.ENCRYPTED in storage.features,
+        key_at_hand=at_hand,
+        unlocked_until=row.unlocked_until if row and not locked else None,
+        allowance_bytes=allowed,
+        used_bytes=min(used, allowed) if capped else used,
+        split=split,
+        level=level(used, allowed),
+        braked=platform.brake.on,
+        recovery=recovery,
+        escrow=escrow,
+        backup=bool(settings.backup_url),
+        hours_used=round(hours_used, 2),
+        hours_allowed=allowance.hours or None,
+        week_began_at=hours.week_began(now),
+        next_snapshot_at=next_snapshot,
+        jobs=[job(one) for one in platform.jobs.of(user.id)],
+    )
+
+
+def job(work: Job) -> home_schema.Job:
+    """Return what is being done to a home."""
+    error = problems.document(work.error) if work.error is not None else None
+    return home_schema.Job(
+        id=work.id,
+        kind=work.kind.value,
+        state=work.state.value,
+        text=work.text,
+        done_bytes=work.done_bytes,
+        total_bytes=work.total_bytes,
+        percent=work.percent,
+        started_at=work.started_at,
+        snapshot_id=work.snapshot_id,
+        error=schema.Problem(**error) if error else None,
+    )
+
+
+def snapshot(row: Snapshot) -> home_schema.Snapshot:
+    """Return one snapshot."""
+    return home_schema.Snapshot(
+        id=row.id,
+        reason=row.reason,
+        note=row.note,
+        taken_at=row.taken_at,
+        files=row.files,
+        total_bytes=row.total_bytes,
+        added_bytes=row.added_bytes,
+        consistent=row.consistent,
+    )
+
+
+def _allowance(platform: Platform, user: User) -> schema.Allowance:
+    allowance = allowance_of(platform.settings, user)
+    return schema.Allowance(
+        workspaces=allowance.workspaces,
+        cpus=allowance.cpus,
+        memory_bytes=allowance.memory_bytes,
+        pids=allowance.pids,
+        disk_bytes=allowance.disk_bytes,
+        hours=allowance.hours or None,
+    )
+
+
+def users(platform: Platform, rows: list[UserRow], now: datetime) -> list[schema.User]:
+    """Return accounts as administrators see them, by what was last measured."""
+    ran = hours.used_by([row.user.id for row in rows], now)
+    end_reading()
+    encrypted = Feature.ENCRYPTED in platform.storage.features
+    opened = platform.storage.unlocked() if encrypted else frozenset()
+    return [
+        schema.User(
+            username=row.user.username,
+            role=row.user.role,
+            standing=row.user.standing,
+            uid=row.user.uid,
+            allowance=_allowance(platform, row.user),
+            use=schema.Use(
+                workspaces=row.workspaces,
+                running=row.running,
+                files_bytes=row.home.files_bytes if row.home and row.home.capped else None,
+                snapshots_bytes=row.home.snapshots_bytes if row.home else 0,
+                images_bytes=row.home.images_bytes if row.home else 0,
+                locked=encrypted and home_of(row.user) not in opened,
+                hours=round(ran[row.user.id], 2),
+            ),
+            created_at=row.user.created_at,
+            last_seen_at=row.user.last_seen_at,
+        )
+        for row in rows
+    ]
+
+
+def findings(found: list[Finding], *, hints: bool) -> list[schema.Finding]:
+    """Return what the doctor found; the hints are for administrators."""
+    return [
+        schema.Finding(
+            name=one.name, verdict=one.verdict, what=one.what, hint=one.hint if hints else ""
+        )
+        for one in found
+    ]
 
 
 def token(row: Token) -> schema.Token:
@@ -87,11 +217,14 @@ def workspaces(platform: Platform, now: datetime, rows: list[Workspace]) -> list
             .group_by(ActiveSession.workspace_id)
         )
         counts = dict(db.session.execute(query).all())
-    return [_workspace(platform, now, row, counts.get(row.id, 0)) for row in rows]
+    left = hours.left(platform.settings, rows, now)
+    return [
+        _workspace(platform, now, row, counts.get(row.id, 0), left.get(row.user_id)) for row in rows
+    ]
 
 
 def _workspace(
-    platform: Platform, now: datetime, row: Workspace, open_sessions: int
+    platform: Platform, now: datetime, row: Workspace, open_sessions: int, left: Hours | None
 ) -> schema.Workspace:
     return schema.Workspace(
         name=row.name,
@@ -105,7 +238,7 @@ def _workspace(
         started_at=row.started_at,
         stopped_at=row.stopped_at,
         usage=_usage(platform, row),
-        activity=_activity(platform, now, row, open_sessions),
+        activity=_activity(platform, now, row, open_sessions, left),
     )
 
 
@@ -123,7 +256,7 @@ def _usage(platform: Platform, row: Workspace) -> schema.Usage | None:
 
 
 def _activity(
-    platform: Platform, now: datetime, row: Workspace, open_sessions: int
+    platform: Platform, now: datetime, row: Workspace, open_sessions: int, left: Hours | None
 ) -> schema.Activity:
     if row.state is not State.RUNNING:
         return schema.Activity(
@@ -133,7 +266,7 @@ def _activity(
             snoozed_until=None,
             explanation="",
         )
-    activity = activity_of(platform, row)
+    activity = activity_of(platform, row, left)
     verdict = judge(now, Policy.of(platform.settings), activity, platform.watch.since)
     return schema.Activity(
         open_sessions=open_sessions,

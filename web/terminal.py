@@ -13,7 +13,7 @@ from orchestrator.policy import TERMINAL_PORT
 from orchestrator.websocket import InputMeter
 from web import present
 from web.api.operation import operation
-from web.identity import address, bearer, caller, platform
+from web.identity import actor, address, bearer, caller, platform
 from web.upgrade import require_same_origin, splice_websocket
 
 pages = Blueprint("terminal", __name__)
@@ -27,8 +27,7 @@ def show(name: str) -> str:
     user = caller().user
     parse_workspace(name)
     if name == workspaces.DEFAULT_NAME:
-        actor = workspaces.Actor(user.username, address())
-        row = workspaces.default_of(platform(), user, utcnow(), actor)
+        row = workspaces.default_of(platform(), user, utcnow(), actor())
     else:
         row = access.workspace_for(user, name, Right.ATTACH)
     boot = {

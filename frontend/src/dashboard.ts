@@ -5,7 +5,8 @@ import { listen } from "./lib/events";
 import { downloadHome } from "./lib/archive";
 import { api, explainFully } from "./lib/api";
 import { toast } from "./lib/toast";
-import type { Template, User, Workspace } from "./lib/types";
+import { brakeNotice, levelNotice, noticeElement } from "./lib/home-level";
+import type { Home, Template, User, Workspace } from "./lib/types";
 import { actionsFor } from "./dashboard/actions";
 import { Card } from "./dashboard/card";
 import { newWorkspaceDialog } from "./dashboard/create";
@@ -15,7 +16,7 @@ import { tiles } from "./dashboard/tiles";
 /** A blink of the network is not worth a word. */
 const OFFLINE_MS = 6000;
 
-const start = boot<{ workspaces: Workspace[]; templates: Template[]; user: User }>();
+const start = boot<{ workspaces: Workspace[]; templates: Template[]; user: User; home: Home }>();
 const store = new Store(start.workspaces);
 let user = start.user;
 const actions = actionsFor(store, () => user);
@@ -43,6 +44,20 @@ function render(): void {
     if (grid.children[at] !== card.element) grid.insertBefore(card.element, grid.children[at] ?? null);
   });
   if (list.length === 0) grid.append(empty());
+}
+
+const space = h("div", { class: "stack", hidden: true });
+let said = "";
+
+/** Show what the home takes, and say when its space runs out. */
+function renderHome(home: Home): void {
+  summary.updateHome(home);
+  const found = [brakeNotice(home), levelNotice(home)].filter((notice) => notice !== null);
+  const shape = found.map((notice) => notice.title + notice.text).join();
+  if (shape === said) return;
+  said = shape;
+  space.replaceChildren(...found.map((notice) => noticeElement(notice, h("a", { class: "button tiny", href: "/home" }, "Make room"))));
+  space.hidden = found.length === 0;
 }
 
 function empty(): HTMLElement {
@@ -85,13 +100,15 @@ offer(() => store.list().flatMap((workspace) => {
 }));
 offer(() => [{ title: "New workspace", icon: "plus", group: "Command", run: () => openNew() }]);
 
-byId("dashboard").append(offline, summary.element, grid);
+byId("dashboard").append(offline, space, summary.element, grid);
 render();
+renderHome(start.home);
 store.onChange(render);
 setInterval(() => { for (const card of cards.values()) card.tick(); }, 1000);
 listen("state", (data) => {
   if (data.user) user = data.user;
   store.replace(data.workspaces);
+  if (data.home) renderHome(data.home);
 });
 let offlineTimer = 0;
 listen("online", (online) => {

@@ -6,6 +6,7 @@ import { offer } from "./lib/commands";
 import { confirmThat, openDialog } from "./lib/dialog";
 import { boot, byId, h, isMac } from "./lib/dom";
 import { listen } from "./lib/events";
+import { warnOfLevel } from "./lib/home-level";
 import { openMenu as showMenu, popMenu } from "./lib/menu";
 import { togglePalette } from "./lib/palette";
 import { onThemeChange } from "./lib/theme-choice";
@@ -228,7 +229,8 @@ function wire(): void {
   } });
   // iOS draws its keyboard over the page: follow what is left of it.
   visualViewport?.addEventListener("resize", () => document.documentElement.style.setProperty("--visible", `${visualViewport?.height ?? innerHeight}px`));
-  listen("state", ({ workspaces }) => {
+  listen("state", ({ workspaces, home }) => {
+    if (home) warnOfLevel(home);
     const mine = workspaces.find((workspace) => workspace.name === name);
     if (mine) lifecycle.update(mine);
   });

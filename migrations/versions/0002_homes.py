@@ -116,6 +116,7 @@ def upgrade() -> None:
         _users_row(),
         sa.Column("workspace", sa.String(length=24), nullable=False),
         _when("started_at"),
+        _when("seen_at"),
         _when("ended_at", nullable=True),
         sa.CheckConstraint(
             "ended_at IS NULL OR ended_at >= started_at", name=op.f("ck_runs_order")

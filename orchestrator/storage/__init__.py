@@ -58,6 +58,8 @@ class Storage(Protocol):
     features: frozenset[Feature]
     place: str
     """Names the directory and machine that hold the homes: a home is in exactly one."""
+    reason: str
+    """Why homes are kept this way and not in a better one; empty where there is none better."""
 
     def unlock(self, home: Home, key: bytes) -> None:
         """Make the home usable; creates it on first use and fits it to its capacity.
@@ -74,7 +76,10 @@ class Storage(Protocol):
         """Return the names of the homes that are usable now, also from before a crash."""
 
     def mount(self, name: str, target: str) -> Mount:
-        """Return how a container mounts the unlocked home at ``target``."""
+        """Return how a container mounts the unlocked home at ``target``.
+
+        Call it for each container: it sees to it that the engine finds the home.
+        """
 
     def repository(self, home: Home, target: str) -> Mount:
         """Return how a container mounts the home's snapshot repository; creates it on first use.
@@ -113,18 +118,20 @@ class Storage(Protocol):
     def stage(self, home: Home, key: bytes) -> None:
         """Make an empty place beside the home, to restore into; one left over is emptied.
 
+        It has the home's size and key, and is gone when a server starts. Raises: Busy.
         It is usable by :meth:`mount` under the name ``<home.name>.staged``.
         """
 
     def adopt(self, home: Home, key: bytes) -> None:
-        """Put what was staged in the home's place, for which the home must not be in use.
+        """Put what was staged in the home's place, for which neither may be in use.
 
+        Afterwards the home is unlocked if it was before; with nothing staged it stays as it is.
         After a crash at any point the home is wholly the old or, once this was called again or
         the home unlocked, wholly the new one. Raises: Busy.
         """
 
     def discard(self, name: str) -> None:
-        """Throw away what was staged for the home ``name``. Absent is success."""
+        """Throw away what was staged for the home ``name``. Absent is success. Raises: Busy."""
 
     def destroy(self, name: str) -> None:
         """Delete the home, its repository and what was staged, for good. Absent is success.

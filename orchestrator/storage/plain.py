@@ -2,29 +2,37 @@
 
 import io
 import os
+import secrets
+import socket
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import docker.errors
-
-from orchestrator.engines.docker_client import LazyClient
 from orchestrator.engines.docker_errors import translating
-from orchestrator.engines.docker_spec import INSTANCE_LABEL
-from orchestrator.errors import Busy, EngineError
+from orchestrator.errors import Busy, StorageError
 from orchestrator.spec import Mount
+from orchestrator.storage import Feature, Home, Kind, ownership
+from orchestrator.storage.names import HOME_NAME, STAGED, checked
+from orchestrator.storage.volumes import Volumes
 
-_HOME_MODE = 0o700
 _HELPER_TARGET = "home"
+_ADOPTING = ".adopting"
+_HOME, _REPOSITORY = "home_", "snapshots_"
 
 
 class PlainStorage:
     """Keeps each home in a volume of the daemon at ``url``.
 
-    ``helper_image`` is an image that the daemon has; nothing in it is ever run. ``instance`` as in
-    :class:`orchestrator.engines.docker.DockerEngine`. Without ``reach_volumes`` the volumes' files
-    are never touched from here but through the daemon, as when it runs on another machine.
+    ``helper_image`` is an image that the daemon has, in whose containers files are copied.
+    ``instance`` as in :class:`orchestrator.engines.docker.DockerEngine`. Without ``reach_volumes``
+    the volumes' files are never touched from here but through the daemon, as when it runs on
+    another machine. ``reason`` says why homes are not kept better.
     """
+
+    kind = Kind.PLAIN
+    features: frozenset[Feature] = frozenset()
 
     def __init__(
         self,
@@ -33,114 +41,150 @@ class PlainStorage:
         helper_image: str,
         instance: str = "rootblood",
         reach_volumes: bool = True,
+        reason: str = "",
     ) -> None:
-        self._client = LazyClient(url)
-        self._instance = instance
-        self._helper_image = helper_image
+        self._volumes = Volumes(url, helper_image=helper_image, instance=instance)
         self._reach_volumes = reach_volumes and os.geteuid() == 0
         self._owned: dict[str, tuple[int, int]] = {}
+        self.place = f"{socket.gethostname()}:{url}"
+        self.reason = reason
 
-    def unlock(self, home: str, *, owner: tuple[int, int], target: str) -> Mount:
-        mount = Mount(source=home, target=target, volume=True)
-        with translating(image=self._helper_image):
-            volume = self._ours(home) or self._client().create_volume(
-                home, driver="local", labels={INSTANCE_LABEL: self._instance}
-            )
-            # Looked at each time: a crash may have come between making the volume and giving it.
-            if self._reach_volumes and _own(Path(str(volume["Mountpoint"])), owner):
-                return mount
-            if self._owned.get(home) != owner:
-                self._own_through_daemon(home, owner)
-                self._owned[home] = owner
-        return mount
+    def unlock(self, home: Home, key: bytes) -> None:
+        self._finish_adoption(checked(home.name))
+        self._make(home.name, home.owner)
 
-    def usage(self, home: str) -> int | None:
+    def lock(self, name: str) -> None:
+        """Change nothing: there is no key to take away."""
+
+    def unlocked(self) -> frozenset[str]:
+        found = {volume["Name"]: volume for volume in self._volumes.all()}
+        return frozenset(
+            name
+            for name, volume in found.items()
+            if name.startswith(_HOME)
+            and HOME_NAME.fullmatch(name)
+            and f"{name}{_ADOPTING}" not in found
+            and (name in self._owned or (self._reach_volumes and _is_given(volume)))
+        )
+
+    def mount(self, name: str, target: str) -> Mount:
+        return Mount(source=name, target=target, volume=True)
+
+    def repository(self, home: Home, target: str) -> Mount:
+        name = _repository(home.name)
+        self._make(name, home.owner)
+        return Mount(source=name, target=target, volume=True)
+
+    def usage(self, name: str) -> int | None:
         return None  # the daemon walks every file of every volume to tell
 
-    def destroy(self, home: str) -> None:
-        self._owned.pop(home, None)
-        with translating():
-            if self._ours(home) is None:
-                return
-            try:
-                self._client().remove_volume(home)
-            except docker.errors.NotFound:
-                pass
-            except docker.errors.APIError as error:
-                if error.status_code != 409:
-                    raise
-                raise Busy(
-                    "The home is in use by a workspace", hint="Delete its workspaces first."
-                ) from error
+    def capacity(self, name: str) -> int | None:
+        return None
+
+    def reserve(self, name: str, nbytes: int) -> None:
+        """Change nothing: there is no limit to reserve from."""
+
+    def brake(self, name: str, on: bool) -> None:
+        """Change nothing: nothing of a volume is lost on a full disk but what is refused."""
+
+    @contextmanager
+    def frozen(self, name: str) -> Iterator[bool]:
+        yield False
+
+    def stage(self, home: Home, key: bytes) -> None:
+        self._finish_adoption(home.name)
+        self._volumes.remove(f"{home.name}{STAGED}")
+        self._owned.pop(f"{home.name}{STAGED}", None)
+        self._make(f"{home.name}{STAGED}", home.owner)
+
+    def adopt(self, home: Home, key: bytes) -> None:
+        name = home.name
+        if self._volumes.find(f"{name}{STAGED}") is None:
+            return
+        for volume in (name, f"{name}{STAGED}"):
+            if self._volumes.in_use(volume):
+                raise Busy("The home is in use by a workspace", hint="Stop its workspaces first.")
+        self._volumes.ensure(f"{name}{_ADOPTING}")  # from here on there is no way back
+        self._finish_adoption(name)
+
+    def discard(self, name: str) -> None:
+        self._finish_adoption(name)
+        self._volumes.remove(f"{name}{STAGED}")
+
+    def destroy(self, name: str) -> None:
+        self._owned.pop(checked(name), None)
+        self._owned.pop(_repository(name), None)
+        # The home first: it is this that refuses while somebody uses it.
+        for volume in (name, _repository(name), f"{name}{STAGED}", f"{name}{_ADOPTING}"):
+            self._volumes.remove(volume)
+
+    def reconcile(self) -> None:
+        names = {str(volume["Name"]) for volume in self._volumes.all()}
+        for name in sorted(names):
+            if name.endswith(_ADOPTING):
+                self._finish_adoption(name.removesuffix(_ADOPTING))
+            elif name.endswith(STAGED):
+                home = name.removesuffix(STAGED)
+                if f"{home}{_ADOPTING}" not in names and not self._volumes.in_use(name):
+                    self._volumes.release(name)
 
     def close(self) -> None:
-        """Close the connections to the daemon; the storage opens others when used again."""
-        self._client.close()
+        self._volumes.close()
 
-    def _ours(self, home: str) -> dict[str, Any] | None:
-        """Inspect the volume; None when there is none. Raises: EngineError when it is not ours."""
-        try:
-            volume = dict(self._client().inspect_volume(home))
-        except docker.errors.NotFound:
-            return None
-        if (volume.get("Labels") or {}).get(INSTANCE_LABEL) != self._instance:
-            raise EngineError(
-                f"The volume {home} is not one of {self._instance}'s",
-                hint="It belongs to another installation, or was made by hand.",
+    def _finish_adoption(self, name: str) -> None:
+        """Copy again from the start what a crash may have left half copied."""
+        if self._volumes.find(f"{name}{_ADOPTING}") is None:
+            return
+        staged = f"{name}{STAGED}"
+        if self._volumes.find(staged) is not None:
+            self._volumes.ensure(name)
+            self._volumes.copy(name, Mount(staged, "", volume=True), Mount(name, "", volume=True))
+        self._volumes.remove(f"{name}{_ADOPTING}")
+        self._volumes.remove(staged)
+
+    def _make(self, name: str, owner: tuple[int, int]) -> None:
+        volume = self._volumes.ensure(name)
+        if (volume.get("Options") or {}).get("device"):
+            raise StorageError(
+                f"The home {name} is kept in a vault",
+                hint="Start the server with ROOTBLOOD_STORAGE=vault.",
             )
-        return volume
+        # Looked at each time: a crash may have come between making the volume and giving it.
+        if self._reach_volumes and ownership.give(Path(str(volume["Mountpoint"])), owner):
+            self._owned[name] = owner
+        elif self._owned.get(name) != owner:
+            self._own_through_daemon(name, owner)
+            self._owned[name] = owner
 
-    def _own_through_daemon(self, home: str, owner: tuple[int, int]) -> None:
+    def _own_through_daemon(self, name: str, owner: tuple[int, int]) -> None:
         """Change the owner of the volume's root by unpacking an entry for it.
 
         The container is never started, so no program of the image runs.
         """
-        client = self._client()
-        made: dict[str, Any] = client.create_container_from_config(  # type: ignore[no-untyped-call]
-            {
-                "Image": self._helper_image,
-                "Cmd": ["never-run"],
-                "Labels": {"rootblood.helper": self._instance},
-                "HostConfig": {
-                    "NetworkMode": "none",
-                    "Mounts": [
-                        {
-                            "Type": "volume",
-                            "Source": home,
-                            "Target": f"/{_HELPER_TARGET}",
-                            "VolumeOptions": {"NoCopy": True},
-                        }
-                    ],
-                },
-            }
-        )
-        try:
-            client.put_archive(made["Id"], "/", _directory_entry(_HELPER_TARGET, owner))
-        finally:
-            client.remove_container(made["Id"], force=True)
+        seen = Mount(name, f"/{_HELPER_TARGET}", volume=True)
+        with (
+            self._volumes.container(f"{name}.own-{secrets.token_hex(4)}", seen) as container,
+            translating(),
+        ):
+            entry = _directory_entry(_HELPER_TARGET, owner)
+            self._volumes.client().put_archive(container, "/", entry)
 
 
-def _own(root: Path, owner: tuple[int, int]) -> bool:
-    """Give the volume's root to ``owner``; False when it cannot be seen from here."""
+def _repository(name: str) -> str:
+    return f"{_REPOSITORY}{name.removeprefix(_HOME)}"
+
+
+def _is_given(volume: dict[str, Any]) -> bool:
     try:
-        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        return os.stat(volume["Mountpoint"], follow_symlinks=False).st_uid != 0
     except OSError:
         return False
-    try:
-        found = os.fstat(descriptor)
-        if (found.st_uid, found.st_gid) != owner:
-            # The mode only on this occasion: afterwards it is its owner's to choose.
-            os.fchmod(descriptor, _HOME_MODE)
-            os.fchown(descriptor, *owner)
-    finally:
-        os.close(descriptor)
-    return True
 
 
 def _directory_entry(name: str, owner: tuple[int, int]) -> bytes:
     entry = tarfile.TarInfo(name)
     entry.type = tarfile.DIRTYPE
-    entry.mode = _HOME_MODE
+    entry.mode = ownership.HOME_MODE
     entry.uid, entry.gid = owner
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:

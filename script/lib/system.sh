@@ -46,6 +46,9 @@ missing_for_server() {
     has iptables || echo iptables
     has ip || echo iproute2
     has update-ca-certificates || [ -e /etc/ssl/certs/ca-certificates.crt ] || echo ca-certificates
+    # Each home is an image with a file system of its own.
+    { has mkfs.ext4 && has resize2fs && has e2undo; } || echo e2fsprogs
+    { has mount && has losetup; } || echo mount
     has python3 || echo python3
     [ -x .venv/bin/python ] || has_venv || echo python3-venv
     [ -z "${DOCKER_HOST-}" ] || { has docker || echo docker.io; return; }

@@ -36,7 +36,7 @@ def test_password_change_signs_other_browsers_out(
     expect(terminal.page.get_by_role("alert")).to_contain_text("Wrong username or password")
     terminal.sign_in(person.username, ANOTHER)
     here.go("/account")
-    expect(here.page.get_by_role("heading", name="Account")).to_be_visible()
+    expect(here.page.get_by_role("heading", name="Account", exact=True)).to_be_visible()
 
 
 def test_wrong_current_password_is_said_at_its_field(

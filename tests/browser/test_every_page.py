@@ -12,12 +12,18 @@ from tests.end_to_end.server import Server
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 WIDTHS = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
-FOR_STRANGERS = {"landing": "/", "login": "/login", "register": "/register", "api": "/docs/api"}
+FOR_STRANGERS = {
+    "landing": "/", "login": "/login", "register": "/register", "recover": "/recover",
+    "api": "/docs/api",
+}  # fmt: skip
 FOR_PEOPLE = {
     "dashboard": "/",
+    "home": "/home",
     "terminal": "/w/main/",
     "catalogue": "/templates",
     "account": "/account",
+    "delete-account": "/account/delete",
+    "doctor": "/doctor",
     "api-signed-in": "/docs/api",
     "not-found": "/w/no-such-workspace/",
     "users": "/admin/users",

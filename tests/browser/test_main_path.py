@@ -75,7 +75,7 @@ def test_stranger_is_sent_to_sign_in_and_back(
 ) -> None:
     screen = new_screen().go("/account")
     screen.fill_in(person.username, PASSWORD)
-    expect(screen.page.get_by_role("heading", name="Account")).to_be_visible()
+    expect(screen.page.get_by_role("heading", name="Account", exact=True)).to_be_visible()
 
 
 class TestWrongInput:

@@ -101,5 +101,5 @@ def test_main_path_by_finger(screen: Screen) -> None:
     expect(menu.get_by_role("link", name="API")).to_be_in_viewport()
     screen.photograph("navigation-phone")
     menu.get_by_role("link", name="Account").tap()
-    expect(page.get_by_role("heading", name="Account")).to_be_visible()
+    expect(page.get_by_role("heading", name="Account", exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile("/account$"))

@@ -59,7 +59,7 @@ def sweep(client: APIClient, ours: Callable[[str], bool]) -> None:
             client.remove_network(network["Id"])
             Egress(instance, bridge_name(instance), ()).remove()
     for root in RUN_ROOT.glob(f"{PREFIX}*"):
-        if ours(root.name):
+        if ours(root.name.removesuffix(".homes")):
             for mounted in root.iterdir():
                 if mounted.is_dir():
                     subprocess.run(["umount", "-l", mounted], check=False, capture_output=True)

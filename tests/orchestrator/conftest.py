@@ -10,9 +10,9 @@ from orchestrator import starting, workspaces
 from orchestrator.connections import Connection
 from orchestrator.platform import Platform
 from orchestrator.workspaces import Actor
-from tests.app_fixtures import account
+from tests.app_fixtures import PROOF, account
 
-ACTOR = Actor("ann", "192.0.2.1")
+ACTOR = Actor("ann", "192.0.2.1", PROOF)
 
 
 @pytest.fixture

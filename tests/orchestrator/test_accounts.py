@@ -1,16 +1,25 @@
+import hashlib
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import delete, select, update
 
 from models import Role, Standing, User, db, utcnow, writing
-from orchestrator import accounts, passwords
+from orchestrator import accounts, invitations, passwords
 from orchestrator.errors import AlreadyExists, BadInput, Forbidden, WrongCredentials
 from orchestrator.settings import Registration, Settings
-from tests.app_fixtures import PASSWORD, REAL_METHOD, account, on_both_databases, together
+from tests.app_fixtures import (
+    PASSWORD,
+    REAL_COST,
+    REAL_METHOD,
+    account,
+    on_both_databases,
+    together,
+)
 
 pytestmark = [on_both_databases, pytest.mark.usefixtures("context")]
 FORTNIGHT = timedelta(days=14)
@@ -18,20 +27,15 @@ FORTNIGHT = timedelta(days=14)
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count how often a password is hashed and compared, by the cost that it is done with."""
+    """Count how often something is derived from a password, by the cost that it is done with."""
     counts: Counter[str] = Counter()
-    generate, check = passwords.generate_password_hash, passwords.check_password_hash
+    scrypt = hashlib.scrypt
 
-    def generating(password: str, method: str) -> str:
-        counts[method] += 1
-        return generate(password, method)
+    def counting(password: bytes, **given: Any) -> bytes:
+        counts[f"scrypt:{given['n']}:{given['r']}:{given['p']}"] += 1
+        return scrypt(password, **given)
 
-    def checking(stored: str, password: str) -> bool:
-        counts[stored.partition("$")[0]] += 1
-        return check(stored, password)
-
-    monkeypatch.setattr(passwords, "generate_password_hash", generating)
-    monkeypatch.setattr(passwords, "check_password_hash", checking)
+    monkeypatch.setattr(hashlib, "scrypt", counting)
     return counts
 
 
@@ -108,11 +112,12 @@ def test_passwords_are_stored_as_scrypt(settings: Settings) -> None:
     assert PASSWORD not in user.password_hash
     _, n, r, p = REAL_METHOD.split(":")
     assert (int(n), int(r), int(p)) == (32768, 8, 1)
+    assert (1 << REAL_COST.log2_n, REAL_COST.r, REAL_COST.p) == (32768, 8, 1), "as dear to guess"
 
 
 def test_signing_in_takes_the_right_name_and_password(settings: Settings) -> None:
     user = account(settings, "ann")
-    assert accounts.authenticate("ann", PASSWORD).id == user.id
+    assert accounts.authenticate(settings, utcnow(), "ann", PASSWORD).user.id == user.id
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,7 @@ def test_every_refusal_is_the_same_answer_after_the_same_work(
         db.session.execute(update(User).values(standing=standing))
     hashed.clear()
     with pytest.raises(WrongCredentials) as caught:
-        accounts.authenticate(username, password)
+        accounts.authenticate(settings, utcnow(), username, password)
     assert (caught.value.message, caught.value.hint) == (
         WrongCredentials.title,
         WrongCredentials.default_hint,
@@ -149,24 +154,19 @@ def test_no_transaction_is_open_while_a_password_is_hashed(
 ) -> None:
     user = account(settings, "ann")
     open_: list[bool] = []
-    check, generate = passwords.check_password_hash, passwords.generate_password_hash
+    scrypt = hashlib.scrypt
 
-    def checking(*given: str) -> bool:
+    def deriving(password: bytes, **given: Any) -> bytes:
         open_.append(db.session().in_transaction())
-        return check(*given)
+        return scrypt(password, **given)
 
-    def generating(*given: str) -> str:
-        open_.append(db.session().in_transaction())
-        return generate(*given)
-
-    monkeypatch.setattr(passwords, "check_password_hash", checking)
-    monkeypatch.setattr(passwords, "generate_password_hash", generating)
-    accounts.authenticate("ann", PASSWORD)
+    monkeypatch.setattr(hashlib, "scrypt", deriving)
+    accounts.authenticate(settings, utcnow(), "ann", PASSWORD)
     account(settings, "bob")
     accounts.change_password(
-        stored(user), utcnow(), PASSWORD, "another password", address="", agent=""
+        settings, stored(user), utcnow(), PASSWORD, "another password", address="", agent=""
     )
-    assert open_ == [False] * 4
+    assert open_ == [False] * 6
 
 
 def closed(settings: Settings) -> Settings:
@@ -186,7 +186,7 @@ def test_closed_registration_refuses_and_costs_no_hash(
     settings: Settings, hashed: Counter[str]
 ) -> None:
     ann = account(settings, "ann")
-    _, secret = accounts.create_invite(ann, utcnow(), 1)
+    _, secret = invitations.create(ann, utcnow(), 1)
     hashed.clear()
     with pytest.raises(Forbidden, match="closed"):
         account(closed(settings), "bob", invite=secret)
@@ -195,11 +195,11 @@ def test_closed_registration_refuses_and_costs_no_hash(
 
 def test_an_invitation_works_once(settings: Settings) -> None:
     ann = account(settings, "ann")
-    invite, secret = accounts.create_invite(ann, utcnow(), 7)
+    invite, secret = invitations.create(ann, utcnow(), 7)
     bob = account(by_invite(settings), "bob", invite=secret)
     assert bob.role is Role.USER
     db.session.expire_all()
-    assert [(i.created_by, i.used_by) for i in accounts.invites()] == [("ann", "bob")]
+    assert [(i.created_by, i.used_by) for i in invitations.listed()] == [("ann", "bob")]
     for wrong in (secret, "", secret + "x", invite.secret_hash):
         with pytest.raises(Forbidden):
             account(by_invite(settings), "carl", invite=wrong)
@@ -209,7 +209,7 @@ def test_an_invitation_works_once_also_when_all_come_at_once(
     app: Flask, settings: Settings
 ) -> None:
     ann = account(settings, "ann")
-    _, secret = accounts.create_invite(ann, utcnow(), 7)
+    _, secret = invitations.create(ann, utcnow(), 7)
     results = together(app, 10, lambda n: account(by_invite(settings), f"user{n}", invite=secret))
     assert sum(isinstance(r, User) for r in results) == 1
     assert sum(isinstance(r, Forbidden) for r in results) == 9, results
@@ -217,9 +217,9 @@ def test_an_invitation_works_once_also_when_all_come_at_once(
 
 def test_an_invitation_expires_and_can_be_withdrawn(settings: Settings) -> None:
     ann = account(settings, "ann")
-    _, old = accounts.create_invite(ann, utcnow() - timedelta(days=2), 1)
-    invite, fresh = accounts.create_invite(ann, utcnow(), 1)
-    accounts.delete_invite(ann, invite.id)
+    _, old = invitations.create(ann, utcnow() - timedelta(days=2), 1)
+    invite, fresh = invitations.create(ann, utcnow(), 1)
+    invitations.withdraw(ann, invite.id)
     for secret in (old, fresh):
         with pytest.raises(Forbidden):
             account(by_invite(settings), "bob", invite=secret)
@@ -227,7 +227,7 @@ def test_an_invitation_expires_and_can_be_withdrawn(settings: Settings) -> None:
 
 def test_a_failed_registration_does_not_use_the_invitation_up(settings: Settings) -> None:
     ann = account(settings, "ann")
-    _, secret = accounts.create_invite(ann, utcnow(), 7)
+    _, secret = invitations.create(ann, utcnow(), 7)
     with pytest.raises(AlreadyExists):
         account(by_invite(settings), "ann", invite=secret)
     assert account(by_invite(settings), "bob", invite=secret)
@@ -237,16 +237,16 @@ def test_a_failed_registration_does_not_use_the_invitation_up(settings: Settings
 def test_invitations_last_a_bounded_time(settings: Settings, days: int) -> None:
     ann = account(settings, "ann")
     with pytest.raises(BadInput):
-        accounts.create_invite(ann, utcnow(), days)
+        invitations.create(ann, utcnow(), days)
 
 
 def test_only_administrators_invite(settings: Settings) -> None:
     account(settings, "ann")
     bob = account(settings, "bob")
     with pytest.raises(Forbidden):
-        accounts.create_invite(bob, utcnow(), 1)
+        invitations.create(bob, utcnow(), 1)
     with pytest.raises(Forbidden):
-        accounts.delete_invite(bob, 1)
+        invitations.withdraw(bob, 1)
 
 
 def test_a_login_is_hashed_and_found_by_its_secret(settings: Settings) -> None:

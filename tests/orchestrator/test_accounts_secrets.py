@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import select, update
 
 from models import ActiveSession, Standing, Token, User, Workspace, db, utcnow, writing
-from orchestrator import accounts
+from orchestrator import accounts, invitations, recovery, tokens
 from orchestrator.connections import Connection
 from orchestrator.errors import BadInput, NotFound, WrongCredentials
 from orchestrator.platform import Platform
@@ -21,15 +21,16 @@ NEW = "another fine password"
 
 
 def change(user: User, current: str = PASSWORD, new: str = NEW) -> str:
-    return accounts.change_password(user, utcnow(), current, new, address="", agent="")[1]
+    settings = current_app.extensions["rootblood"].settings
+    return accounts.change_password(settings, user, utcnow(), current, new, address="", agent="")[1]
 
 
 def test_a_new_password_replaces_the_old_one(settings: Settings) -> None:
     ann = account(settings, "ann")
     change(ann)
-    assert accounts.authenticate("ann", NEW).id == ann.id
+    assert accounts.authenticate(settings, utcnow(), "ann", NEW).user.id == ann.id
     with pytest.raises(WrongCredentials):
-        accounts.authenticate("ann", PASSWORD)
+        accounts.authenticate(settings, utcnow(), "ann", PASSWORD)
 
 
 def test_a_new_password_ends_every_login_and_connection_and_opens_one_login(
@@ -65,11 +66,11 @@ def test_a_refused_change_changes_nothing(
         change(ann, current, new)
     assert caught.value.field == field
     assert accounts.find_login(secret, utcnow(), FORTNIGHT) is not None
-    assert accounts.authenticate("annabella-the-first", PASSWORD)
+    assert accounts.authenticate(settings, utcnow(), "annabella-the-first", PASSWORD)
 
 
 def token(user: User, *, days: int = 1, name: str = "ci") -> tuple[Token, str]:
-    return accounts.create_token(user, utcnow(), name, days, address="")
+    return tokens.create(user, utcnow(), name, days, address="")
 
 
 def test_a_token_is_hashed_recognisable_and_found_by_its_secret(settings: Settings) -> None:
@@ -80,18 +81,18 @@ def test_a_token_is_hashed_recognisable_and_found_by_its_secret(settings: Settin
     assert len(secret) - len(row.prefix) >= 32, "what is shown of it helps nobody to guess it"
     assert row.secret_hash not in secret
     assert secret not in row.secret_hash
-    found = accounts.find_token(secret, utcnow())
+    found = tokens.find(secret, utcnow())
     assert found is not None
     assert (found[0].id, found[1].id) == (row.id, ann.id)
     for wrong in ("", "rb_", secret[:-1], row.secret_hash, secret.upper()):
-        assert accounts.find_token(wrong, utcnow()) is None
+        assert tokens.find(wrong, utcnow()) is None
 
 
 def test_no_column_holds_a_secret(settings: Settings) -> None:
     ann = account(settings, "ann")
     secrets = [
         token(ann)[1], accounts.sign_in(ann, utcnow(), address="", agent="")[1],
-        accounts.create_invite(ann, utcnow(), 1)[1], PASSWORD,
+        invitations.create(ann, utcnow(), 1)[1], PASSWORD,
     ]  # fmt: skip
     text = ""
     for table in db.metadata.sorted_tables:
@@ -103,9 +104,9 @@ def test_no_column_holds_a_secret(settings: Settings) -> None:
 def test_a_token_expires(settings: Settings) -> None:
     ann, now = account(settings, "ann"), utcnow()
     row, secret = token(ann, days=1)
-    assert accounts.find_token(secret, now + timedelta(hours=23)) is not None
-    assert accounts.find_token(secret, row.expires_at) is None
-    assert accounts.find_token(secret, now + timedelta(days=2)) is None
+    assert tokens.find(secret, now + timedelta(hours=23)) is not None
+    assert tokens.find(secret, row.expires_at) is None
+    assert tokens.find(secret, now + timedelta(days=2)) is None
 
 
 def test_a_suspended_accounts_token_opens_nothing(settings: Settings) -> None:
@@ -114,7 +115,7 @@ def test_a_suspended_accounts_token_opens_nothing(settings: Settings) -> None:
     login = accounts.sign_in(ann, utcnow(), address="", agent="")[1]
     with writing():
         db.session.execute(update(User).values(standing=Standing.SUSPENDED))
-    assert accounts.find_token(secret, utcnow()) is None
+    assert tokens.find(secret, utcnow()) is None
     assert accounts.find_login(login, utcnow(), FORTNIGHT) is None
 
 
@@ -123,10 +124,10 @@ def test_a_token_can_be_revoked_by_its_owner_alone(settings: Settings) -> None:
     row, secret = token(ann)
     for user, number in ((bob, row.id), (ann, row.id + 1), (ann, 0)):
         with pytest.raises(NotFound):
-            accounts.delete_token(user, utcnow(), number, address="")
-    accounts.delete_token(ann, utcnow(), row.id, address="")
-    assert accounts.find_token(secret, utcnow()) is None
-    assert accounts.tokens_of(ann) == []
+            tokens.revoke(user, utcnow(), number, address="")
+    tokens.revoke(ann, utcnow(), row.id, address="")
+    assert tokens.find(secret, utcnow()) is None
+    assert tokens.of_user(ann) == []
 
 
 @pytest.mark.parametrize(
@@ -137,18 +138,18 @@ def test_tokens_need_a_name_and_a_bounded_time(settings: Settings, name: str, da
     ann = account(settings, "ann")
     with pytest.raises(BadInput):
         token(ann, name=name, days=days)
-    assert accounts.tokens_of(ann) == []
+    assert tokens.of_user(ann) == []
 
 
 def test_nobody_has_more_than_so_many_and_expired_ones_do_not_count(
     app: Flask, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "TOKENS_MAX", 4)
+    monkeypatch.setattr(tokens, "TOKENS_MAX", 4)
     ann, bob = account(settings, "ann"), account(settings, "bob")
-    accounts.create_token(ann, utcnow() - timedelta(days=3), "old", 1, address="")
+    tokens.create(ann, utcnow() - timedelta(days=3), "old", 1, address="")
     results = together(app, 8, lambda _: token(db.session.get(User, ann.id)))
     assert sum(isinstance(r, BadInput) for r in results) == 4, results
-    assert len(accounts.tokens_of(ann)) == 4
+    assert len(tokens.of_user(ann)) == 4
     assert token(bob)
 
 
@@ -157,7 +158,7 @@ def test_the_last_use_is_remembered(settings: Settings) -> None:
     row, _ = token(ann)
     accounts.touch(row, ann, now)
     db.session.rollback()
-    assert accounts.tokens_of(ann)[0].last_used_at == now
+    assert tokens.of_user(ann)[0].last_used_at == now
 
 
 def test_a_token_outlives_a_new_password_but_not_its_connections(
@@ -167,8 +168,22 @@ def test_a_token_outlives_a_new_password_but_not_its_connections(
     row, secret = token(ann)
     connect(platform, running, token_id=row.id)
     change(ann)
-    assert accounts.find_token(secret, utcnow()) is not None
+    assert tokens.find(secret, utcnow()) is not None
     assert db.session.scalars(select(ActiveSession)).all() == []
+
+
+def test_recovering_ends_every_login_and_connection_but_no_token(
+    platform: Platform, running: Workspace, connect: Callable[..., Connection]
+) -> None:
+    settings, ann = platform.settings, running.user
+    code = recovery.new_code(settings, ann, utcnow(), PASSWORD, address="")
+    _, cookie = accounts.sign_in(ann, utcnow(), address="", agent="")
+    _, secret = token(ann)
+    connect(platform, running)
+    recovery.recover(settings, utcnow(), "ann", code, NEW, address="")
+    assert accounts.find_login(cookie, utcnow(), FORTNIGHT) is None
+    assert db.session.scalars(select(ActiveSession)).all() == []
+    assert tokens.find(secret, utcnow()) is not None
 
 
 def test_ending_logins_ends_those_and_no_others(settings: Settings) -> None:

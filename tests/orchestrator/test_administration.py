@@ -1,12 +1,12 @@
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from models import Event, Role, Standing, State, User, Workspace, db, utcnow
-from orchestrator import access, accounts, administration, starting, workspaces
+from orchestrator import access, accounts, administration, deletion, starting, tokens, workspaces
 from orchestrator.access import Right
 from orchestrator.connections import Connection
 from orchestrator.errors import (
@@ -16,16 +16,17 @@ from orchestrator.errors import (
     EngineError,
     Forbidden,
     NotFound,
+    StorageError,
     WrongCredentials,
 )
 from orchestrator.platform import Platform
 from orchestrator.policy import Allowance, allowance_of, home_of
 from orchestrator.workspaces import Actor
-from tests.app_fixtures import PASSWORD, account, on_both_databases
+from tests.app_fixtures import PASSWORD, PROOF, account, on_both_databases
 from tests.engine import WatchedEngine
 
 pytestmark = on_both_databases
-ACTOR = Actor("bob")
+ACTOR = Actor("bob", proof=PROOF)
 FORTNIGHT = timedelta(days=14)
 Again = Callable[[Workspace], Workspace | None]
 
@@ -45,23 +46,27 @@ def remove(platform: Platform, admin: User, name: str = "bob") -> None:
     administration.remove(platform, admin, utcnow(), name, address="192.0.2.9")
 
 
+def allow(platform: Platform, admin: User, name: str = "bob", **change: float | None) -> None:
+    administration.set_allowance(platform, admin, utcnow(), name, change, address="192.0.2.9")
+
+
 def test_a_suspended_account_is_out_at_once(
     platform: Platform, ann: User, bobs: Workspace, again: Again,
     connect: Callable[..., Connection],
 ) -> None:  # fmt: skip
     bob = bobs.user
     _, cookie = accounts.sign_in(bob, utcnow(), address="", agent="")
-    _, token = accounts.create_token(bob, utcnow(), "x", 1, address="")
+    _, token = tokens.create(bob, utcnow(), "x", 1, address="")
     tab = connect(platform, bobs)
     suspend(platform, ann)
     assert tab.carrier.closed == 1
     assert (again(bobs).state, again(bobs).reason) == (State.STOPPED, "The account was suspended")
     assert accounts.find_login(cookie, utcnow(), FORTNIGHT) is None
-    assert accounts.find_token(token, utcnow()) is None
+    assert tokens.find(token, utcnow()) is None
     with pytest.raises(WrongCredentials):
-        accounts.authenticate("bob", PASSWORD)
+        accounts.authenticate(platform.settings, utcnow(), "bob", PASSWORD)
     administration.resume(ann, utcnow(), "bob", address="")
-    assert accounts.authenticate("bob", PASSWORD)
+    assert accounts.authenticate(platform.settings, utcnow(), "bob", PASSWORD)
     assert accounts.find_login(cookie, utcnow(), FORTNIGHT) is None, "the old login stays ended"
 
 
@@ -82,7 +87,7 @@ def test_one_workspace_that_does_not_stop_does_not_save_the_others(
     assert again(other).state is State.STOPPED
 
 
-def test_only_a_suspended_account_can_be_deleted_and_its_home_stays(
+def test_only_a_suspended_account_can_be_deleted_and_its_files_stay_for_a_while(
     platform: Platform, ann: User, bobs: Workspace, again: Again, engine: WatchedEngine
 ) -> None:
     home, uid = home_of(bobs.user), bobs.user.uid
@@ -93,6 +98,7 @@ def test_only_a_suspended_account_can_be_deleted_and_its_home_stays(
     assert again(bobs) is None
     assert list(engine.census()) == []
     assert home in platform.storage.homes
+    assert home not in platform.storage.unlocked()
     event = db.session.scalars(select(Event).where(Event.action == "account.deleted")).one()
     assert (event.actor, event.target, event.detail) == ("ann", "bob", {"home": home})
     fresh = account(platform.settings, "bob")
@@ -111,14 +117,14 @@ def test_nobody_does_it_to_themselves(platform: Platform, ann: User) -> None:
 
 
 def test_only_administrators_may(platform: Platform, ann: User, bob: User) -> None:
-    allowance = allowance_of(platform.settings, ann)
     for act in (
         lambda: suspend(platform, bob, "ann"),
         lambda: remove(platform, bob, "ann"),
         lambda: administration.resume(bob, utcnow(), "ann", address=""),
         lambda: administration.set_role(bob, utcnow(), "bob", Role.ADMIN, address=""),
-        lambda: administration.set_allowance(bob, utcnow(), "bob", allowance, address=""),
+        lambda: allow(platform, bob, cpus=1.0),
         lambda: administration.users(bob),
+        lambda: administration.user(bob, "bob"),
         lambda: administration.events(bob, 1),
     ):
         with pytest.raises(Forbidden):
@@ -130,8 +136,9 @@ def test_an_unknown_account_is_not_found(platform: Platform, ann: User, name: st
     with pytest.raises(NotFound):
         suspend(platform, ann, name)
     with pytest.raises(NotFound):
-        allowance = allowance_of(platform.settings, ann)
-        administration.set_allowance(ann, utcnow(), name, allowance, address="")
+        allow(platform, ann, name, cpus=1.0)
+    with pytest.raises(NotFound):
+        administration.user(ann, name)
 
 
 def test_administrators_make_administrators(ann: User, bob: User) -> None:
@@ -143,8 +150,10 @@ def test_administrators_make_administrators(ann: User, bob: User) -> None:
 
 
 def test_an_allowance_holds_for_that_account(platform: Platform, ann: User, bob: User) -> None:
-    own = Allowance(workspaces=1, cpus=0.5, memory_bytes=64 << 20, pids=32)
-    administration.set_allowance(ann, utcnow(), "bob", own, address="")
+    own = Allowance(
+        workspaces=1, cpus=0.5, memory_bytes=64 << 20, pids=32, disk_bytes=1 << 30, hours=10.0
+    )
+    allow(platform, ann, **asdict(own))
     db.session.expire_all()
     assert allowance_of(platform.settings, bob) == own
     assert allowance_of(platform.settings, ann).workspaces == 5
@@ -153,9 +162,53 @@ def test_an_allowance_holds_for_that_account(platform: Platform, ann: User, bob:
         workspaces.create(platform, bob, utcnow(), "two", actor=ACTOR)
 
 
+def test_what_is_not_named_stays_and_none_is_the_default_again(
+    platform: Platform, ann: User, bob: User
+) -> None:
+    allow(platform, ann, cpus=0.5, disk_bytes=1 << 30)
+    allow(platform, ann, cpus=None, hours=3.0)
+    assert (bob.max_cpus, bob.max_disk_bytes, bob.max_hours) == (None, 1 << 30, 3.0)
+    events = select(Event).where(Event.action == "account.allowance-set").order_by(Event.id.desc())
+    event = db.session.scalars(events).first()
+    assert (event.actor, event.target, event.detail["hours"]) == ("ann", "bob", "3.0")
+
+
+def test_an_open_home_grows_with_its_allowance(
+    platform: Platform, ann: User, bobs: Workspace
+) -> None:
+    home = home_of(bobs.user)
+    version = platform.feed.version(bobs.user.id)
+    allow(platform, ann, disk_bytes=20 << 30)
+    assert platform.storage.capacity(home) == 20 << 30
+    assert administration.user(ann, "bob").home.allowance_bytes == 20 << 30
+    assert platform.feed.version(bobs.user.id) != version, "the owner's page learns of it"
+
+
+def test_an_allowance_is_set_whatever_the_home_is_doing(
+    platform: Platform, ann: User, bobs: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StorageError("not now")
+
+    monkeypatch.setattr(platform.storage, "unlock", refuse)
+    allow(platform, ann, disk_bytes=20 << 30)
+    assert allowance_of(platform.settings, bobs.user).disk_bytes == 20 << 30
+
+
+def test_an_account_that_is_being_deleted_does_not_come_back(
+    platform: Platform, ann: User, bobs: Workspace, engine: WatchedEngine
+) -> None:
+    engine.failing["stop"] = EngineError("not now")
+    deletion.delete_own(platform, bobs.user, utcnow(), PASSWORD, address="")
+    with pytest.raises(Conflict, match="being deleted"):
+        administration.resume(ann, utcnow(), "bob", address="")
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"disk_bytes": (64 << 20) - 1}, {"disk_bytes": 1 << 60}, {"hours": -0.1},
+        {"hours": float("nan")}, {"hours": float("inf")},
         {"workspaces": -1}, {"workspaces": 10**12}, {"cpus": 0.0}, {"cpus": float("nan")},
         {"cpus": float("inf")}, {"memory_bytes": 1}, {"memory_bytes": 1 << 80}, {"pids": 1},
         {"pids": 1 << 40},
@@ -164,9 +217,8 @@ def test_an_allowance_holds_for_that_account(platform: Platform, ann: User, bob:
 def test_allowances_are_bounded(
     platform: Platform, ann: User, bob: User, change: dict[str, object]
 ) -> None:
-    wrong = replace(allowance_of(platform.settings, bob), **change)
     with pytest.raises(BadInput):
-        administration.set_allowance(ann, utcnow(), "bob", wrong, address="")
+        allow(platform, ann, **change)
 
 
 def test_the_list_of_users_counts_workspaces(

@@ -18,7 +18,7 @@ from orchestrator.collector import (
     plan,
 )
 from orchestrator.engines import Phase, Status
-from orchestrator.idleness import Activity, Policy
+from orchestrator.idleness import Activity, Hours, Policy
 from orchestrator.sampler import Rates
 
 NOW = datetime(2031, 5, 6, 12, 0, tzinfo=UTC)
@@ -97,6 +97,14 @@ def test_an_idle_workspace_is_stopped_and_told_why(phase: Phase) -> None:
 
 def test_nothing_is_decided_before_it_was_measured() -> None:
     assert planned(facts(activity=replace(IDLE, rates=None))) == []
+
+
+@pytest.mark.parametrize("rates", [None, QUIET, BUSY])
+def test_a_workspace_out_of_hours_is_stopped_and_told_so(rates: Rates | None) -> None:
+    hours = Hours(10.0, NOW, NOW + timedelta(days=2))
+    given_ = facts(activity=replace(ACTIVE, rates=rates, hours=hours))
+    assert planned(given_) == [Do.STOP]
+    assert reason(given_) == hours.used_up
 
 
 def test_a_running_build_is_left_alone() -> None:
@@ -210,6 +218,7 @@ activities = st.builds(
     Activity, started_at=moments, last_input_at=st.none() | moments,
     last_busy_at=st.none() | moments, snoozed_until=st.none() | moments,
     rates=st.sampled_from([None, QUIET, BUSY]),
+    hours=st.none() | st.builds(Hours, st.just(10.0), moments, moments),
 )  # fmt: skip
 statuses = st.builds(
     Status, name=names, phase=st.sampled_from(Phase), reason=st.just(""),

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import delete, event, select
 
 from models import ActiveSession, Kind, Workspace, db, utcnow, writing
-from orchestrator import accounts
+from orchestrator import accounts, tokens
 from orchestrator.connections import TOUCH_SECONDS, Connection, Connections
 from orchestrator.errors import Conflict
 from orchestrator.platform import Platform
@@ -181,13 +181,13 @@ def test_ending_a_login_or_a_token_hangs_up_what_it_opened(
     platform: Platform, running: Workspace, connect: Connect
 ) -> None:
     login, _ = accounts.sign_in(running.user, utcnow(), address="", agent="")
-    token, _ = accounts.create_token(running.user, utcnow(), "x", 1, address="")
+    token, _ = tokens.create(running.user, utcnow(), "x", 1, address="")
     by_login = connect(platform, running, login_id=login.id)
     by_token = connect(platform, running, token_id=token.id)
     accounts.sign_out(login.id)
     platform.connections.hang_up_revoked()
     assert (by_login.carrier.closed, by_token.carrier.closed) == (1, 0)
-    accounts.delete_token(running.user, utcnow(), token.id, address="")
+    tokens.revoke(running.user, utcnow(), token.id, address="")
     platform.connections.hang_up_revoked()
     assert by_token.carrier.closed == 1
 
@@ -248,15 +248,15 @@ def test_what_a_token_opened_ends_when_it_expires(platform: Platform, running: W
             self.closed = True
 
     now = utcnow()
-    token, _ = accounts.create_token(running.user, now, "ci", 1, address="192.0.2.1")
+    token, _ = tokens.create(running.user, now, "ci", 1, address="192.0.2.1")
     connection = platform.connections.open(
         now, user_id=running.user_id, workspace_id=running.id, kind=Kind.TERMINAL,
         address="192.0.2.1", login_id=None, token_id=token.id,
     )  # fmt: skip
     connection.carrier = carrier = Carrier()
-    accounts.delete_expired_tokens(token.expires_at)
+    tokens.delete_expired(token.expires_at)
     platform.connections.hang_up_revoked()
     assert not carrier.closed
-    accounts.delete_expired_tokens(token.expires_at + timedelta(seconds=1))
+    tokens.delete_expired(token.expires_at + timedelta(seconds=1))
     platform.connections.hang_up_revoked()
     assert carrier.closed

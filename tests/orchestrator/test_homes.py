@@ -1,66 +1,269 @@
-import pytest
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
-from models import User, Workspace, db
-from orchestrator import homes
-from orchestrator.engines.memory_shell import MemoryProcess
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from models import Home, KeySlot, Remains, Slot, State, User, Workspace, db, utcnow, writing
+from orchestrator import homes, starting, workspaces
+from orchestrator.engines import Phase
+from orchestrator.errors import Busy, Conflict, HomeBusy, HomeLocked, StorageError
+from orchestrator.keys import Proof
 from orchestrator.platform import Platform
+from orchestrator.policy import home_of
+from orchestrator.storage.memory import MemoryStorage
+from orchestrator.workspaces import Actor
+from tests.app_fixtures import PROOF, on_both_databases
 from tests.engine import WatchedEngine
 
-
-@pytest.fixture
-def packed(engine: WatchedEngine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The containers in which an archive is made; each writes ``abc``."""
-    names: list[str] = []
-
-    def spawn(self: WatchedEngine, name: str, _argv: object) -> MemoryProcess:
-        assert not db.session().in_transaction()
-        names.append(name)
-        return MemoryProcess(["echo", "abc"])
-
-    monkeypatch.setattr(WatchedEngine, "spawn", spawn)
-    return names
+pytestmark = on_both_databases
+ACTOR = Actor("ann", "192.0.2.1", PROOF)
+WITHOUT_KEY = Actor("ann", "192.0.2.1")
+Again = Callable[[Workspace], Workspace | None]
 
 
-def archived(platform: Platform, user: User) -> bytes:
-    # As in a request: the user has just been read, and the transaction is open.
-    db.session.refresh(user)
-    archive = homes.open_archive(platform, user, "download")
-    try:
-        return b"".join(archive)
-    finally:
-        archive.close()
+def home_row(user: User) -> Home:
+    db.session.rollback()
+    row = db.session.get(Home, user.id, populate_existing=True)
+    db.session.commit()
+    assert row is not None
+    return row
 
 
-def test_a_running_workspace_packs_its_own_home(
-    platform: Platform, running: Workspace, packed: list[str]
+def test_a_start_opens_the_home_and_the_last_stop_locks_it(
+    platform: Platform, made: Workspace
 ) -> None:
-    assert archived(platform, running.user) == b"abc\n"
-    assert packed == [running.container]
+    name = home_of(made.user)
+    assert platform.storage.unlocked() == frozenset()
+    starting.ensure_running(platform, made, ACTOR)
+    assert platform.storage.unlocked() == {name}
+    assert platform.keyring.get(name) is not None
+    workspaces.stop(platform, made, ACTOR)
+    assert platform.storage.unlocked() == frozenset()
+    assert platform.keyring.get(name) is None
 
 
-def test_a_helper_packs_the_home_while_nothing_runs_and_goes(
-    platform: Platform, made: Workspace, packed: list[str]
+def test_a_home_stays_open_while_another_workspace_runs(
+    platform: Platform, running: Workspace, ann: User
 ) -> None:
-    assert archived(platform, made.user) == b"abc\n"
-    (helper,) = packed
-    assert helper.startswith("rbx-")
-    assert list(platform.engine.census()) == []
+    other = workspaces.create(platform, ann, utcnow(), "other", actor=ACTOR)
+    starting.ensure_running(platform, other, WITHOUT_KEY)  # it is open: no key is needed
+    workspaces.stop(platform, running, ACTOR)
+    assert platform.storage.unlocked() == {home_of(ann)}
+    workspaces.remove(platform, other, ACTOR)
+    assert platform.storage.unlocked() == frozenset()
 
 
-def test_progress_is_told_to_the_end(
-    platform: Platform, running: Workspace, packed: list[str]
+def test_what_ends_by_itself_lets_the_home_be_locked(
+    platform: Platform, running: Workspace, engine: WatchedEngine
 ) -> None:
-    archived(platform, running.user)
-    (transfer,) = platform.feed.transfers(running.user_id)
-    assert (transfer.id, transfer.state, transfer.sent_bytes) == ("download", "done", 4)
+    engine.fail(running.container)
+    homes.tend(platform, utcnow())
+    assert platform.storage.unlocked() == frozenset()
 
 
-def test_a_download_that_is_given_up_leaves_nothing(
-    platform: Platform, made: Workspace, packed: list[str]
+@pytest.mark.parametrize(
+    "proof",
+    [
+        None,
+        Proof(Slot.PASSWORD, None, "another password"),
+        Proof(Slot.LOGIN, 12345, "no such secret"),
+        Proof(Slot.TOKEN, 12345, "no such secret"),
+    ],
+)
+def test_waking_without_a_key_says_where_to_unlock_and_nothing_fails(
+    platform: Platform, made: Workspace, again: Again, proof: Proof | None
 ) -> None:
-    archive = homes.open_archive(platform, made.user, "download")
-    archive.close()
-    archive.close()
-    assert list(platform.engine.census()) == []
-    (transfer,) = platform.feed.transfers(made.user_id)
-    assert transfer.state == "failed"
+    with pytest.raises(HomeLocked) as refused:
+        starting.ensure_running(platform, made, Actor("ann", "", proof))
+    assert "/api/v1/home/unlock" in refused.value.hint
+    row = again(made)
+    assert (row.state, row.claimed_by) == (State.STOPPED, None)
+    assert "locked" in row.reason
+    assert platform.storage.homes == {}
+    starting.ensure_running(platform, made, ACTOR)
+
+
+def test_after_unlocking_no_key_is_needed_for_a_while(
+    platform: Platform, made: Workspace, ann: User
+) -> None:
+    now = utcnow()
+    homes.unlock(platform, ann, now, PROOF)
+    homes.tend(platform, now + timedelta(seconds=platform.settings.unlock_seconds - 1))
+    assert platform.storage.unlocked() == {home_of(ann)}
+    starting.ensure_running(platform, made, WITHOUT_KEY)
+    workspaces.stop(platform, made, ACTOR)
+    assert platform.storage.unlocked() == {home_of(ann)}, "its owner asked to keep it open"
+    homes.tend(platform, now + timedelta(seconds=platform.settings.unlock_seconds + 1))
+    assert platform.storage.unlocked() == frozenset()
+
+
+def test_a_lock_that_was_cut_short_is_finished_by_a_sweep(
+    platform: Platform, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    homes.unlock(platform, ann, utcnow(), PROOF)
+    later = utcnow() + timedelta(seconds=platform.settings.unlock_seconds + 1)
+
+    def cut_short(name: str) -> None:
+        MemoryStorage.lock(platform.storage, name)  # the key is gone, the mount is not
+        raise Busy
+
+    with monkeypatch.context() as patch:
+        patch.setattr(platform.storage, "lock", cut_short)
+        homes.tend(platform, later)
+    assert platform.keyring.get(home_of(ann)) is not None
+    homes.tend(platform, later)
+    assert platform.keyring.get(home_of(ann)) is None
+
+
+def test_locking_by_hand_waits_for_no_time_but_for_workspaces(
+    platform: Platform, running: Workspace, ann: User
+) -> None:
+    homes.unlock(platform, ann, utcnow(), PROOF)
+    with pytest.raises(Conflict, match="workspace runs"):
+        homes.lock(platform, ann)
+    assert platform.storage.unlocked() == {home_of(ann)}
+    workspaces.stop(platform, running, ACTOR)
+    homes.lock(platform, ann)
+    homes.lock(platform, ann)
+    assert platform.storage.unlocked() == frozenset()
+
+
+def test_nothing_is_locked_under_the_hands_of_who_uses_it(platform: Platform, ann: User) -> None:
+    with homes.in_use(platform, ann, PROOF):
+        assert not homes.lock_unused(platform, ann.id, ann.userhash, utcnow())
+        homes.tend(platform, utcnow())
+        assert platform.storage.unlocked() == {home_of(ann)}
+    assert homes.lock_unused(platform, ann.id, ann.userhash, utcnow())
+
+
+def test_a_home_that_is_being_replaced_cannot_be_started_into(
+    platform: Platform, made: Workspace, again: Again, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(homes, "PATIENCE_SECONDS", 0.0)
+    with platform.leases.alone(home_of(made.user)), pytest.raises(HomeBusy):
+        starting.ensure_running(platform, made, ACTOR)
+    assert again(made).state is State.STOPPED
+    starting.ensure_running(platform, made, ACTOR)
+
+
+def test_a_key_that_a_crash_lost_comes_back_with_the_next_caller(
+    platform: Platform, running: Workspace, ann: User
+) -> None:
+    platform.keyring.drop(home_of(ann))
+    with homes.in_use(platform, ann, None):
+        assert platform.keyring.get(home_of(ann)) is None
+    with homes.in_use(platform, ann, PROOF):
+        assert platform.keyring.get(home_of(ann)) is not None
+
+
+def test_a_restarted_server_forgets_keys_of_homes_that_are_locked(
+    platform: Platform, running: Workspace, ann: User
+) -> None:
+    homes.recover(platform)
+    assert platform.keyring.get(home_of(ann)) is not None
+    platform.storage.lock(home_of(ann))
+    homes.recover(platform)
+    assert platform.keyring.get(home_of(ann)) is None
+
+
+def test_what_a_home_takes_is_written_down(
+    platform: Platform, running: Workspace, ann: User
+) -> None:
+    row = home_row(ann)
+    allowed = platform.settings.allowance_disk_bytes
+    assert (row.storage, row.place, row.capped) == ("memory", "memory", True)
+    assert (row.allowance_bytes, row.files_bytes, row.snapshots_bytes) == (allowed, 0, 0)
+    platform.storage.used_bytes[home_of(ann)] = 12345
+    homes.tend(platform, utcnow())
+    assert home_row(ann).files_bytes == 12345
+    platform.storage.used_bytes[home_of(ann)] = 99999
+    workspaces.stop(platform, running, ACTOR)
+    assert home_row(ann).files_bytes == 99999, "as it was when it was locked"
+
+
+def test_what_is_stored_never_exceeds_the_allowance_in_the_row(
+    platform: Platform, running: Workspace, ann: User
+) -> None:
+    with writing():
+        db.session.execute(update(Home).values(snapshots_bytes=1 << 20))
+    allowed = platform.settings.allowance_disk_bytes
+    platform.storage.used_bytes[home_of(ann)] = allowed  # a file system rounds
+    homes.tend(platform, utcnow())
+    row = home_row(ann)
+    assert row.files_bytes + row.snapshots_bytes == row.allowance_bytes == allowed
+
+
+def test_a_larger_allowance_reaches_an_open_home_at_once(
+    platform: Platform, running: Workspace, ann: User
+) -> None:
+    larger = platform.settings.allowance_disk_bytes * 2
+    with writing():
+        db.session.execute(update(User).where(User.id == ann.id).values(max_disk_bytes=larger))
+    db.session.refresh(ann)
+    homes.fit(platform, ann)
+    assert platform.storage.capacity(home_of(ann)) == larger
+    assert home_row(ann).allowance_bytes == larger
+
+
+def test_a_home_that_is_kept_elsewhere_is_not_made_a_second_time(
+    platform: Platform, made: Workspace, ann: User
+) -> None:
+    homes.unlock(platform, ann, utcnow(), PROOF)
+    homes.lock(platform, ann)
+    with writing():
+        db.session.execute(update(Home).values(place="another-machine:/srv/homes"))
+    platform.storage.destroy(home_of(ann))
+    with pytest.raises(StorageError, match="another-machine"):
+        starting.ensure_running(platform, made, ACTOR)
+    assert platform.storage.homes == {}
+
+
+def test_without_encryption_nothing_asks_for_a_key(
+    platform: Platform, made: Workspace, ann: User, app: Flask
+) -> None:
+    plain = replace(platform, storage=MemoryStorage(frozenset()))
+    starting.ensure_running(plain, made, WITHOUT_KEY)
+    assert not home_row(ann).capped
+    workspaces.stop(plain, made, ACTOR)
+    assert plain.engine.inspect(made.container).phase is Phase.STOPPED
+
+
+def test_the_brake_is_on_while_the_disk_is_nearly_full_and_goes(
+    platform: Platform, running: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = replace(platform, settings=replace(platform.settings, reserve_bytes=1000))
+    braked = []
+    for free in (1500, 999, 500, 499, 999, 1000, 999):
+        monkeypatch.setattr(homes, "host_free_bytes", lambda _p, free=free: free)
+        homes.brake(limited)
+        braked.append((limited.brake.on, bool(platform.storage.braked)))
+    assert braked == [(on, on) for on in (False, False, False, True, True, False, False)]
+
+
+def test_the_files_of_a_deleted_account_go_when_their_time_has_come(
+    platform: Platform, made: Workspace, ann: User
+) -> None:
+    homes.unlock(platform, ann, utcnow(), PROOF)
+    homes.lock(platform, ann)
+    now = utcnow()
+    with writing():
+        db.session.add(
+            Remains(home=home_of(ann), username="ann", delete_after=now + timedelta(days=7))
+        )
+    homes.bury(platform, now + timedelta(days=6))
+    assert home_of(ann) in platform.storage.homes
+    homes.bury(platform, now + timedelta(days=8))
+    assert platform.storage.homes == {}
+    assert db.session.query(Remains).count() == 0
+
+
+def test_the_row_goes_with_its_user_and_the_keys_too(
+    platform: Platform, running: Workspace
+) -> None:
+    workspaces.remove(platform, running, ACTOR)
+    with writing():
+        db.session.delete(db.session.get(User, running.user_id))
+    assert db.session.query(Home).count() == db.session.query(KeySlot).count() == 0

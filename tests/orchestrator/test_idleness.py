@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.idleness import Activity, Policy, Verdict, judge, words, working
+from orchestrator.idleness import Activity, Hours, Policy, Verdict, judge, words, working
 from orchestrator.sampler import Rates
 from orchestrator.settings import Settings
 
@@ -176,6 +176,40 @@ def test_afterwards_the_owner_reads_what_happened(known: dict[str, object], text
 )  # fmt: skip
 def test_durations_are_said_as_people_do(seconds: float, text: str) -> None:
     assert words(timedelta(seconds=seconds)) == text
+
+
+def hours(**ends_in: float) -> Hours:
+    return Hours(10.0, NOW + timedelta(**ends_in), datetime(2031, 5, 12, tzinfo=UTC))
+
+
+USED_UP = (
+    "Your 10 hours of this week are used up; a new week begins on Monday, 2031-05-12, 00:00 UTC"
+)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"last_input_at": NOW}, {"rates": BUSY}, {"rates": None},
+        {"snoozed_until": NOW + timedelta(hours=1)},
+    ],
+)  # fmt: skip
+def test_no_hours_left_stops_it_whatever_it_does(known: dict[str, object]) -> None:
+    verdict = judged(hours=hours(seconds=0), **known)
+    assert verdict.due(NOW)
+    assert verdict.reason == USED_UP
+
+
+def test_before_the_hours_are_used_up_the_owner_reads_when() -> None:
+    verdict = judged(last_input_at=NOW, rates=BUSY, hours=hours(minutes=8))
+    assert not verdict.due(NOW)
+    assert verdict.stops_at == NOW + timedelta(minutes=8)
+    assert verdict.explanation == "stops in 8 min: the week's 10 h are used up then"
+
+
+def test_hours_that_last_longer_change_nothing() -> None:
+    quiet = {"last_input_at": ago(minutes=18)}
+    assert judged(hours=hours(minutes=13), **quiet) == judged(**quiet)
 
 
 moments = st.timedeltas(timedelta(days=-1), timedelta(days=1)).map(lambda span: NOW + span)

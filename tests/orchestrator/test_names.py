@@ -1,3 +1,4 @@
+import json
 import re
 import string
 import unicodedata
@@ -180,3 +181,33 @@ def test_titles_are_one_printable_line(text: str) -> None:
 def test_other_titles_are_refused(text: object) -> None:
     with pytest.raises(BadInput):
         names.parse_title(text, field="title")
+
+
+@pytest.mark.parametrize("text", ["docs/a.txt", "-rf", "*", "new\nline", "a b", "日本", "..."])
+def test_home_paths_are_any_names_below_the_home(text: str) -> None:
+    assert names.parse_home_path(text) == text
+    assert names.parse_home_path(f"/{text}/") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "/", ".", "..", "a/../b", "../x", "a//b", "./a", "a\0b", "x" * 256, "a/" * 2048 + "aaa",
+     "\ud800", None, 7],
+)  # fmt: skip
+def test_paths_that_lead_elsewhere_are_refused(text: object) -> None:
+    with pytest.raises(BadInput):
+        names.parse_home_path(text)
+
+
+def test_the_home_itself_is_a_path_where_it_may_be() -> None:
+    assert names.parse_home_path("", root=True) == ""
+    assert names.parse_home_path("/", root=True) == ""
+
+
+@given(st.binary(min_size=1, max_size=255).filter(lambda raw: not {0, 47} & set(raw)))
+def test_every_name_of_a_file_survives_json(raw: bytes) -> None:
+    name = raw.decode(errors="surrogateescape")
+    assume(name not in (".", "..") and not any(ord(c) >= 0x10FF80 for c in name))
+    shown = names.show_home_path(name)
+    assert json.loads(json.dumps(shown)).encode().decode() == shown
+    assert names.parse_home_path(shown) == name

@@ -9,6 +9,7 @@ from models import State, Template, User, Workspace
 from orchestrator.errors import AllowanceReached, BadInput
 from orchestrator.policy import (
     CPUS_MIN,
+    DISK_MIN_BYTES,
     MEMORY_MIN_BYTES,
     PIDS_MIN,
     Allowance,
@@ -17,6 +18,7 @@ from orchestrator.policy import (
     default_limits,
     helper_spec,
     home_of,
+    level,
     spec_for,
 )
 from orchestrator.settings import Settings
@@ -25,7 +27,9 @@ from orchestrator.spec import Limits, Mount, Spec
 NOW = datetime(2031, 5, 6, tzinfo=UTC)
 HASH = "0123456789abcdef"
 SECRET = "scrypt:1:1:1$salt$hash"
-ALLOWANCE = Allowance(workspaces=5, cpus=2.0, memory_bytes=4 << 30, pids=1024)
+ALLOWANCE = Allowance(
+    workspaces=5, cpus=2.0, memory_bytes=4 << 30, pids=1024, disk_bytes=10 << 30, hours=0.0
+)
 
 
 def user(**changes: object) -> User:
@@ -86,6 +90,23 @@ def test_a_template_may_opt_out_of_the_read_only_root() -> None:
     assert not spec_for(row, HOME, "/srv/global").read_only_root
 
 
+def test_a_workspace_knows_that_its_home_has_a_size() -> None:
+    spec = spec_for(workspace(), HOME, "/srv/global", capped=True)
+    assert dict(spec.environment)["ROOTBLOOD_HOME_CAPPED"] == "1"
+    assert list(spec.environment) == sorted(spec.environment)
+
+
+@pytest.mark.parametrize(
+    ("used", "expected"),
+    [
+        (0, "ok"), (899, "ok"), (900, "nearly-full"), (994, "nearly-full"), (995, "full"),
+        (1000, "full"), (5000, "full"),
+    ],
+)  # fmt: skip
+def test_a_home_is_nearly_full_from_90_percent_on(used: int, expected: str) -> None:
+    assert level(used << 20, 1000 << 20) == expected
+
+
 @pytest.mark.parametrize("spec", [
     spec_for(workspace(), HOME, "/srv/global"),
     helper_spec(user(), "rbx-1", "chaospine:1.0.0", HOME, 60),
@@ -116,17 +137,20 @@ def test_homes_are_named_after_the_hash() -> None:
 
 def test_an_allowance_is_the_users_own_where_there_is_one() -> None:
     settings = Settings(allowance_workspaces=3, allowance_cpus=1.5)
-    default = Allowance(3, 1.5, settings.allowance_memory_bytes, settings.allowance_pids)
+    default = Allowance(
+        3, 1.5, settings.allowance_memory_bytes, settings.allowance_pids, 10 << 30, 0
+    )
     assert allowance_of(settings, user()) == default
-    own = user(max_workspaces=0, max_cpus=8.0, max_memory_bytes=1 << 40, max_pids=32)
-    assert allowance_of(settings, own) == Allowance(0, 8.0, 1 << 40, 32)
+    own = user(max_workspaces=0, max_cpus=8.0, max_memory_bytes=1 << 40, max_pids=32,
+               max_disk_bytes=1 << 30, max_hours=2.5)  # fmt: skip
+    assert allowance_of(settings, own) == Allowance(0, 8.0, 1 << 40, 32, 1 << 30, 2.5)
     assert allowance_of(settings, user(max_pids=99)) == replace(default, pids=99)
 
 
 limits = st.builds(Limits, st.floats(0.01, 64), st.integers(1, 1 << 40), st.integers(1, 1 << 16))
 allowances = st.builds(
     Allowance, st.integers(0, 9), st.floats(CPUS_MIN, 64), st.integers(MEMORY_MIN_BYTES, 1 << 40),
-    st.integers(PIDS_MIN, 1 << 16),
+    st.integers(PIDS_MIN, 1 << 16), st.integers(DISK_MIN_BYTES, 1 << 40), st.floats(0, 168),
 )  # fmt: skip
 
 

@@ -175,7 +175,8 @@ def test_every_setting_explains_itself_and_has_its_unit_in_its_name() -> None:
 
 
 def test_server_starts_inside_a_workspace() -> None:
-    given = {"ROOTBLOOD_USER": "ada", "ROOTBLOOD_WORKSPACE": "main", "ROOTBLOOD_EMAIL_DOMAIN": "x"}
+    given = {"ROOTBLOOD_USER": "ada", "ROOTBLOOD_WORKSPACE": "main", "ROOTBLOOD_EMAIL_DOMAIN": "x",
+             "ROOTBLOOD_HOME_CAPPED": "1"}  # fmt: skip
     assert Settings.from_environment(given) == Settings()
 
 

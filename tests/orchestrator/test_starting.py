@@ -22,11 +22,11 @@ from orchestrator.errors import (
 from orchestrator.platform import STARTS_AT_ONCE, Platform
 from orchestrator.policy import home_of
 from orchestrator.workspaces import Actor
-from tests.app_fixtures import account, on_both_databases, together
+from tests.app_fixtures import PROOF, account, on_both_databases, together
 from tests.engine import WatchedEngine
 
 pytestmark = on_both_databases
-ACTOR = Actor("ann", "192.0.2.1")
+ACTOR = Actor("ann", "192.0.2.1", PROOF)
 Again = Callable[[Workspace], Workspace | None]
 
 

@@ -16,11 +16,11 @@ from orchestrator.policy import helper_spec, home_of
 from orchestrator.spec import Limits, Mount, Spec
 from orchestrator.sweep import Collector
 from orchestrator.workspaces import Actor
-from tests.app_fixtures import on_both_databases, open_sessions
+from tests.app_fixtures import PROOF, on_both_databases, open_sessions
 from tests.engine import WatchedEngine
 
 pytestmark = on_both_databases
-ACTOR = Actor("ann", "192.0.2.1")
+ACTOR = Actor("ann", "192.0.2.1", PROOF)
 IDLE = timedelta(seconds=1800)
 Again = Callable[[Workspace], Workspace | None]
 

@@ -14,11 +14,11 @@ from orchestrator.errors import EngineError
 from orchestrator.platform import Platform
 from orchestrator.sweep import Collector
 from orchestrator.workspaces import Actor
-from tests.app_fixtures import on_both_databases, together
+from tests.app_fixtures import PROOF, on_both_databases, together
 from tests.engine import WatchedEngine
 
 pytestmark = on_both_databases
-ACTOR = Actor("ann", "192.0.2.1")
+ACTOR = Actor("ann", "192.0.2.1", PROOF)
 LATER = timedelta(hours=2)
 Again = Callable[[Workspace], Workspace | None]
 

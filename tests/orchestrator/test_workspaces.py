@@ -21,11 +21,11 @@ from orchestrator.platform import Platform
 from orchestrator.policy import home_of
 from orchestrator.spec import Limits
 from orchestrator.workspaces import Actor
-from tests.app_fixtures import on_both_databases, open_sessions, together
+from tests.app_fixtures import PROOF, on_both_databases, open_sessions, together
 from tests.engine import WatchedEngine
 
 pytestmark = on_both_databases
-ACTOR = Actor("ann", "192.0.2.1")
+ACTOR = Actor("ann", "192.0.2.1", PROOF)
 Again = Callable[[Workspace], Workspace | None]
 
 

@@ -68,12 +68,14 @@ def test_the_form_that_changes_a_password_counts_for_who_sends_it(
 def test_a_sign_in_that_a_new_password_overtakes_fails(app: Flask, settings: Settings) -> None:
     with app.app_context():
         account(settings, "ann")
-        user = accounts.authenticate("ann", PASSWORD)  # with what is still the password
+        user = accounts.authenticate(
+            settings, utcnow(), "ann", PASSWORD
+        ).user  # with what is still the password
 
         def change(_: int) -> None:
             same = db.session.query(User).filter_by(username="ann").one()
             new = "another fine password"
-            accounts.change_password(same, utcnow(), PASSWORD, new, address="", agent="")
+            accounts.change_password(settings, same, utcnow(), PASSWORD, new, address="", agent="")
 
         assert together(app, 1, change) == [None]
         with pytest.raises(WrongCredentials):

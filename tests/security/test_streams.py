@@ -4,9 +4,10 @@ import pytest
 from flask import Flask
 
 from models import User, db
-from orchestrator import homes
+from orchestrator import archives
 from orchestrator.errors import Conflict
 from orchestrator.platform import Platform
+from tests.app_fixtures import PROOF
 from tests.visitor import Visitor
 from web.live import STREAMS_MAX
 
@@ -35,9 +36,9 @@ def test_one_home_is_downloaded_once_at_a_time(
 ) -> None:
     with app.app_context():
         user = db.session.query(User).filter_by(username="bob").one()
-        first = homes.open_archive(platform, user, "one")
+        first = archives.open_archive(platform, user, "one", PROOF)
         with pytest.raises(Conflict):
-            homes.open_archive(platform, user, "two")
+            archives.open_archive(platform, user, "two", PROOF)
         first.close()
-        homes.open_archive(platform, user, "three").close()
+        archives.open_archive(platform, user, "three", PROOF).close()
         assert not platform.archiving

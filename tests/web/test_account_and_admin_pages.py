@@ -119,11 +119,19 @@ def test_nobody_locks_themselves_out(ann: Visitor) -> None:
 
 
 def test_an_allowance_is_set_and_shown(ann: Visitor, bob: Visitor) -> None:
-    form = {"max_workspaces": "1", "max_cpus": "0.5", "max_memory_mib": "256", "max_pids": "64"}
+    form = {"max_workspaces": "1", "max_cpus": "0.5", "max_memory_mib": "256", "max_pids": "64",
+            "max_disk_gib": "1.5", "max_hours": "20.5"}  # fmt: skip
     assert "Allowance of bob saved." in step(ann, "bob", "allowance", **form)
     assert bob.get("/api/v1/me").json["allowance"] == {
-        "workspaces": 1, "cpus": 0.5, "memory_bytes": 256 << 20, "pids": 64
+        "workspaces": 1, "cpus": 0.5, "memory_bytes": 256 << 20, "pids": 64,
+        "disk_bytes": 3 << 29, "hours": 20.5,
     }  # fmt: skip
+    page = ann.get("/admin/users").text
+    assert "of 1.5 GiB" in page
+    assert "0 of 20.5 hours this week" in page
+    for wrong in ({"max_disk_gib": "inf"}, {"max_disk_gib": ""}, {"max_hours": "nan"}):
+        step(ann, "bob", "allowance", **(form | wrong))
+        assert bob.get("/api/v1/me").json["allowance"]["disk_bytes"] == 3 << 29
     assert "Write a whole number" in step(ann, "bob", "allowance", **(form | {"max_pids": "x"}))
 
 

@@ -31,7 +31,10 @@ def call(client: FlaskClient) -> Call:
 def test_an_account_says_what_it_may_use(call: Call) -> None:
     me = call("GET", f"{V1}/me").json
     assert (me["username"], me["role"]) == ("ann", "admin")
-    assert me["allowance"] == {"workspaces": 5, "cpus": 2.0, "memory_bytes": 4 << 30, "pids": 1024}
+    assert me["allowance"] == {
+        "workspaces": 5, "cpus": 2.0, "memory_bytes": 4 << 30, "pids": 1024,
+        "disk_bytes": 10 << 30, "hours": None,
+    }  # fmt: skip
     assert not {"password_hash", "userhash", "id"} & set(me)
 
 

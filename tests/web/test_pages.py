@@ -52,12 +52,14 @@ def test_every_template_is_rendered(
     stranger = Visitor(app, "", "")
     for visitor, path in [
         (stranger, "/"), (stranger, "/login"), (stranger, "/register"), (stranger, "/docs/api"),
-        (ann, "/"), (ann, "/account"), (ann, "/templates"), (ann, "/admin/users"),
+        (stranger, "/recover"),
+        (ann, "/"), (ann, "/home"), (ann, "/account"), (ann, "/templates"), (ann, "/admin/users"),
         (ann, "/admin/invites"), (ann, "/admin/templates"), (ann, "/admin/events"),
-        (bob, f"/w/{bobs}/"), (bob, "/templates"),
+        (bob, f"/w/{bobs}/"), (bob, "/templates"), (bob, "/account/delete"), (bob, "/doctor"),
     ]:  # fmt: skip
         shown(visitor, path)
     shown(stranger, "/nope", 404)
+    assert bob.post("/account/recovery", {"password": PASSWORD}).status_code == 200
     folder = ROOT / "templates"
     files = {str(path.relative_to(folder)) for path in folder.rglob("*.html")}
     bases = {"_macros.html", "base.html", "plain.html"}

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models import Role, State
+from models import Role, Standing, State
+from orchestrator.doctor import Verdict
 
 
 class Input(BaseModel):
@@ -21,6 +22,7 @@ class Credentials(Input):
 
 class NewUser(Credentials):
     invite: str = Field("", max_length=100, description="Needed when registration is by invite.")
+    recovery: bool = Field(False, description="Make a code that replaces a lost password.")
 
 
 class NewToken(Credentials):
@@ -60,6 +62,8 @@ class Allowance(BaseModel):
     cpus: float
     memory_bytes: int
     pids: int
+    disk_bytes: int = Field(description="Files and snapshots together.")
+    hours: float | None = Field(description="Of running in a week; null is without a limit.")
 
 
 class Me(BaseModel):
@@ -68,6 +72,61 @@ class Me(BaseModel):
     uid: int = Field(description="The uid of your files and processes.")
     allowance: Allowance
     created_at: datetime
+
+
+class AllowanceChange(Input):
+    workspaces: int | None = None
+    cpus: float | None = None
+    memory_bytes: int | None = None
+    pids: int | None = None
+    disk_bytes: int | None = None
+    hours: float | None = Field(default=None, description="0 is without a limit.")
+
+
+class UserChange(Input):
+    allowance: AllowanceChange = Field(
+        AllowanceChange(), description="Null makes a value the default again."
+    )
+
+
+class Use(BaseModel):
+    workspaces: int
+    running: int
+    files_bytes: int | None = Field(description="Null where the storage cannot tell cheaply.")
+    snapshots_bytes: int
+    images_bytes: int
+    locked: bool
+    hours: float = Field(description="That workspaces ran this week, added up.")
+
+
+class User(BaseModel):
+    username: str
+    role: Role
+    standing: Standing
+    uid: int
+    allowance: Allowance
+    use: Use = Field(description="As last measured.")
+    created_at: datetime
+    last_seen_at: datetime | None
+
+
+class Password(Input):
+    password: str
+
+
+class Finding(BaseModel):
+    name: str
+    verdict: Verdict
+    what: str
+    hint: str = Field(description="What to do about it; empty unless you are an administrator.")
+
+
+class Findings(BaseModel):
+    findings: list[Finding]
+
+
+class UserCreated(Me):
+    recovery_code: str | None = Field(description="Where one was asked for. Shown this once.")
 
 
 class Token(BaseModel):

@@ -8,11 +8,7 @@ from orchestrator.spec import Limits
 from web import present
 from web.api import schema
 from web.api.operation import operation
-from web.identity import address, caller, platform
-
-
-def _actor() -> workspaces.Actor:
-    return workspaces.Actor(caller().user.username, address())
+from web.identity import actor, caller, platform
 
 
 def _mine(name: str, right: Right) -> Workspace:
@@ -57,7 +53,7 @@ def create_workspace(body: schema.NewWorkspace) -> schema.Workspace:
         body.name,
         template=body.template,
         limits=_limits(body.limits, defaults),
-        actor=_actor(),
+        actor=actor(),
     )
     return _shown(row)
 
@@ -75,32 +71,32 @@ def change_workspace(name: str, body: schema.WorkspaceChange) -> schema.Workspac
     row = _mine(name, Right.MANAGE)
     limits = _limits(body.limits, Limits(row.cpus, row.memory_bytes, row.pids))
     return _shown(
-        workspaces.change(platform(), row, utcnow(), name=body.name, limits=limits, actor=_actor())
+        workspaces.change(platform(), row, utcnow(), name=body.name, limits=limits, actor=actor())
     )
 
 
 @operation("DELETE", "/workspaces/<name>", tag="workspaces", status=204)
 def delete_workspace(name: str) -> None:
     """Delete a workspace. Your home, with all your files, is kept."""
-    workspaces.remove(platform(), _mine(name, Right.MANAGE), _actor())
+    workspaces.remove(platform(), _mine(name, Right.MANAGE), actor())
 
 
 @operation("POST", "/workspaces/<name>/start", tag="workspaces", answer=schema.Workspace)
 def start_workspace(name: str) -> schema.Workspace:
     """Start a workspace and answer once its terminal does."""
-    return _shown(starting.ensure_running(platform(), _mine(name, Right.OPERATE), _actor()))
+    return _shown(starting.ensure_running(platform(), _mine(name, Right.OPERATE), actor()))
 
 
 @operation("POST", "/workspaces/<name>/stop", tag="workspaces", answer=schema.Workspace)
 def stop_workspace(name: str) -> schema.Workspace:
     """Stop a workspace; programs are asked to end, and have ten seconds."""
-    return _shown(workspaces.stop(platform(), _mine(name, Right.OPERATE), _actor()))
+    return _shown(workspaces.stop(platform(), _mine(name, Right.OPERATE), actor()))
 
 
 @operation("POST", "/workspaces/<name>/restart", tag="workspaces", answer=schema.Workspace)
 def restart_workspace(name: str) -> schema.Workspace:
     """Stop and start a workspace; new limits come into force."""
-    return _shown(starting.restart(platform(), _mine(name, Right.OPERATE), _actor()))
+    return _shown(starting.restart(platform(), _mine(name, Right.OPERATE), actor()))
 
 
 @operation("POST", "/workspaces/<name>/snooze", tag="workspaces", body=schema.Snooze,
@@ -137,7 +133,7 @@ def open_session() -> schema.Opened:
 
     It is made on first use. However many ask at once, one container runs.
     """
-    user, actor = caller().user, _actor()
-    row = workspaces.default_of(platform(), user, utcnow(), actor)
-    row = starting.ensure_running(platform(), row, actor)
+    user, who = caller().user, actor()
+    row = workspaces.default_of(platform(), user, utcnow(), who)
+    row = starting.ensure_running(platform(), row, who)
     return schema.Opened(workspace=row.name, state=row.state, url=f"/w/{row.name}/")

@@ -4,6 +4,7 @@ import { openDialog } from "../lib/dialog";
 import { announce, h } from "../lib/dom";
 import { toast } from "../lib/toast";
 import type { User, Workspace } from "../lib/types";
+import { withUnlock } from "../lib/unlock";
 import { nameField } from "./create";
 import { limitFields } from "./limits";
 import type { Store } from "./store";
@@ -23,7 +24,7 @@ export function actionsFor(store: Store, user: () => User): Actions {
   const act = async (workspace: Workspace, verb: "start" | "stop" | "restart", meanwhile: Workspace["state"]): Promise<void> => {
     store.put({ ...workspace, state: meanwhile, started_at: new Date().toISOString(), usage: null, reason: "" });
     try {
-      store.put(await api.act(workspace.name, verb));
+      store.put((await withUnlock(() => api.act(workspace.name, verb))) ?? workspace);
     } catch (error) {
       if (error instanceof Problem && verb !== "stop" && error.status >= 400 && error.status !== 401)
         store.put({ ...workspace, state: "failed", reason: explain(error), log: error.log, usage: null });

@@ -1,11 +1,13 @@
-/** The four summary numbers on top of the dashboard. */
-import { h, setText } from "../lib/dom";
+/** The summary numbers on top of the dashboard. */
+import { h, icon, setText } from "../lib/dom";
 import { bytes, percent } from "../lib/format";
-import type { User, Workspace } from "../lib/types";
+import { usedPercent } from "../lib/home-level";
+import type { Home, User, Workspace } from "../lib/types";
 
 export interface Tiles {
   element: HTMLElement;
   update: (workspaces: readonly Workspace[], user: User) => void;
+  updateHome: (home: Home) => void;
 }
 
 export function tiles(): Tiles {
@@ -15,8 +17,24 @@ export function tiles(): Tiles {
     return { element: h("div", { class: "card tile" }, h("div", { class: "label" }, label), h("div", { class: "value" }, value, rest)), value, rest };
   };
   const [running, cpu, memory, sessions] = [make("Running workspaces"), make("CPU in use"), make("Memory"), make("Terminals open")];
+  const home = make("Home");
+  const lock = h("span", { class: "lock" });
+  const bar = h("span");
+  home.element.querySelector(".label")?.append(lock);
+  home.element.append(h("div", { class: "space" }, bar));
+  const link = h("a", { class: "card tile home-tile", href: "/home", hidden: true }, ...home.element.childNodes);
   return {
-    element: h("div", { class: "tiles" }, running.element, cpu.element, memory.element, sessions.element),
+    element: h("div", { class: "tiles" }, running.element, cpu.element, memory.element, sessions.element, link),
+    updateHome(state) {
+      const word = state.locked ? "Locked" : state.encrypted ? "Unlocked" : "Not encrypted";
+      if (lock.textContent !== word) lock.replaceChildren(icon(state.locked ? "lock" : state.encrypted ? "lock-open" : "shield-off"), word);
+      const known = state.split.files_bytes !== null;
+      setText(home.value, bytes(known ? state.used_bytes : state.allowance_bytes));
+      setText(home.rest, known ? ` / ${bytes(state.allowance_bytes)}` : " allowed");
+      bar.style.width = `${Math.min(100, usedPercent(state))}%`;
+      link.dataset["level"] = state.level;
+      link.hidden = false;
+    },
     update(workspaces, user) {
       const on = workspaces.filter((workspace) => workspace.state === "running");
       const sum = (pick: (workspace: Workspace) => number): number => on.reduce((total, workspace) => total + pick(workspace), 0);

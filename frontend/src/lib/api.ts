@@ -1,6 +1,6 @@
 /** Calls of the JSON API; failures become a Problem (RFC 9457) whatever went wrong. */
 import { meta } from "./dom";
-import type { Limits, Session, Workspace } from "./types";
+import type { FileDiff, FileVersion, Home, Job, Limits, Session, Snapshot, SnapshotFiles, Workspace } from "./types";
 
 export class Problem extends Error {
   constructor(
@@ -60,6 +60,29 @@ export const api = {
   snooze: (name: string, minutes: number) => request<Workspace>("POST", path(name, "/snooze"), { minutes }),
   sessions: async (name: string) => (await request<{ sessions: Session[] }>("GET", path(name, "/sessions"))).sessions,
   endSession: (name: string, session: string) => request<unknown>("DELETE", path(name, `/sessions/${encodeURIComponent(session)}`)),
+};
+
+const snapshotPath = (id: number, rest = ""): string => `/api/v1/home/snapshots/${id}${rest}`;
+/** URLSearchParams takes any text, also what encodeURIComponent throws at. */
+const query = (fields: Record<string, string>): string => `?${new URLSearchParams(fields)}`;
+
+/** Calls about the home; what takes long answers with a Job and goes on without the page. */
+export const homeApi = {
+  get: () => request<Home>("GET", "/api/v1/home"),
+  unlock: (password?: string) => request<Home>("POST", "/api/v1/home/unlock", password === undefined ? {} : { password }),
+  lock: () => request<Home>("POST", "/api/v1/home/lock"),
+  job: (id: string) => request<Job>("GET", `/api/v1/home/jobs/${encodeURIComponent(id)}`),
+  snapshots: async () => (await request<{ snapshots: Snapshot[] }>("GET", "/api/v1/home/snapshots")).snapshots,
+  take: (note: string) => request<Snapshot | Job>("POST", "/api/v1/home/snapshots", { note }),
+  remove: (id: number) => request<Job | null>("DELETE", snapshotPath(id)),
+  restore: (id: number, path?: string) => request<Job>("POST", snapshotPath(id, "/restore"), path === undefined ? {} : { path }),
+  files: (id: number, path: string) => request<SnapshotFiles>("GET", snapshotPath(id, `/files${query({ path })}`)),
+  versions: async (path: string) => (await request<{ versions: FileVersion[] }>("GET", `/api/v1/home/versions${query({ path })}`)).versions,
+  /** newer absent: the home as it is. */
+  diff: (path: string, older: number, newer?: number) =>
+    request<FileDiff>("GET", `/api/v1/home/diff${query({ path, older: String(older), ...(newer === undefined ? {} : { newer: String(newer) }) })}`),
+  contentUrl: (id: number, path: string) => snapshotPath(id, `/content${query({ path })}`),
+  archiveUrl: (id: number, path?: string) => snapshotPath(id, `/archive${path === undefined ? "" : query({ path })}`),
 };
 
 /** What a failure looks like, with what to do about it. */

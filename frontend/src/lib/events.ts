@@ -5,10 +5,10 @@
  */
 import { Problem, request } from "./api";
 import { meta } from "./dom";
-import type { ArchiveProgress, User, Workspace } from "./types";
+import type { ArchiveProgress, Home, User, Workspace } from "./types";
 
 export interface Events {
-  state: { workspaces: Workspace[]; user?: User };
+  state: { workspaces: Workspace[]; user?: User; home?: Home };
   archive: ArchiveProgress;
   "signed-out": unknown;
   /** Whether the server answers. */

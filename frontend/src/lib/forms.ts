@@ -88,12 +88,17 @@ export function agentName(agent: string): string {
   return browser && system ? `${browser} on ${system}` : browser || agent.slice(0, 60) || "Unknown";
 }
 
+function installPrinting(): void {
+  for (const button of document.querySelectorAll<HTMLElement>("[data-print]")) button.addEventListener("click", () => window.print());
+}
+
 /** Wire all of it; harmless on pages that have none. */
 export function installForms(): void {
   installPasswords();
   installUsernameRules();
   installCopyButtons();
   installFilters();
+  installPrinting();
   for (const element of document.querySelectorAll<HTMLElement>("[data-agent]")) setText(element, agentName(element.dataset["agent"] ?? ""));
   for (const chip of document.querySelectorAll<HTMLElement>("[data-expires]")) if (Date.parse(chip.dataset["expires"] ?? "") < Date.now()) setText(chip, "expired");
 }

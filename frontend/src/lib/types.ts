@@ -54,7 +54,12 @@ export interface Template extends Limits {
 export interface User {
   username: string;
   role: string;
-  allowance: { workspaces: number } & Limits;
+  allowance: {
+    workspaces: number;
+    disk_bytes: number;
+    /** Of running in a week; null is without a limit. */
+    hours: number | null;
+  } & Limits;
 }
 
 export interface Session {
@@ -71,4 +76,84 @@ export interface ArchiveProgress {
   home_bytes: number | null;
   state: "running" | "done" | "failed";
   elapsed_seconds: number;
+}
+
+export interface Job {
+  id: string;
+  kind: "snapshot" | "restore" | "delete";
+  state: "running" | "done" | "failed";
+  text: string;
+  done_bytes: number;
+  total_bytes: number | null;
+  percent: number | null;
+  started_at: string;
+  snapshot_id: number | null;
+  error: { title: string; detail: string; hint: string; slug: string } | null;
+}
+
+export interface Home {
+  storage: string;
+  encrypted: boolean;
+  capped: boolean;
+  locked: boolean;
+  /** This sign-in opens it without the password. */
+  key_at_hand: boolean;
+  unlocked_until: string | null;
+  allowance_bytes: number;
+  used_bytes: number;
+  split: { files_bytes: number | null; snapshots_bytes: number; images_bytes: number };
+  level: "ok" | "nearly-full" | "full";
+  braked: boolean;
+  recovery: boolean;
+  escrow: boolean;
+  backup: boolean;
+  hours_used: number;
+  hours_allowed: number | null;
+  week_began_at: string;
+  next_snapshot_at: string | null;
+  jobs: Job[];
+}
+
+export interface Snapshot {
+  id: number;
+  reason: "manual" | "scheduled" | "before-restore" | "before-delete";
+  note: string;
+  taken_at: string;
+  files: number;
+  total_bytes: number;
+  added_bytes: number;
+  consistent: boolean;
+}
+
+export interface SnapshotFile {
+  name: string;
+  path: string;
+  type: "file" | "dir" | "symlink" | "other";
+  size_bytes: number;
+  mode: number;
+  modified_at: string;
+}
+
+export interface SnapshotFiles {
+  path: string;
+  files: SnapshotFile[];
+  truncated: boolean;
+}
+
+export interface FileVersion {
+  snapshot_id: number;
+  taken_at: string;
+  size_bytes: number;
+  modified_at: string;
+}
+
+export interface FileDiff {
+  path: string;
+  /** Null where the file was not there yet. */
+  older: number | null;
+  /** Null is the home as it is. */
+  newer: number | null;
+  text: string;
+  binary: boolean;
+  too_large: boolean;
 }

@@ -6,6 +6,7 @@ import { toast, type Toast } from "../lib/toast";
 import type { Workspace } from "../lib/types";
 import type { Banner } from "./banner";
 import { diagnose } from "./diagnosis";
+import { lockedContent } from "./locked";
 import type { Overlay } from "./overlay";
 import type { Pane } from "./pane";
 import { Retry } from "./retry";
@@ -37,6 +38,8 @@ export class Lifecycle {
   private warning: Toast | null = null;
   private startedAt = 0;
   private gone = false;
+  /** The overlay asks for the password: only a workspace that runs after all takes it away. */
+  private asking = false;
   /** Whether the last failure looked like a proxy's doing. */
   private blocked = false;
 
@@ -96,7 +99,7 @@ export class Lifecycle {
       if (was.state !== "running" && !this.startedAt) this.up();
       return;
     }
-    if (this.startedAt || (this.overlay.open && was.state === workspace.state && was.reason === workspace.reason)) return;
+    if (this.startedAt || this.asking || (this.overlay.open && was.state === workspace.state && was.reason === workspace.reason)) return;
     this.retry.cancel();
     this.banner.hide();
     if (workspace.state === "starting") this.showStarting();
@@ -126,6 +129,7 @@ export class Lifecycle {
       this.startedAt = 0;
       const problem = error instanceof Problem ? error : null;
       if (problem?.status === 401) return this.signedOut();
+      if (problem?.slug === "home-locked") return this.showLocked(verb);
       this.workspace = { ...this.workspace, state: "failed" };
       this.mark();
       this.showFailed(explain(error), problem?.hint ?? "", problem?.log ?? "");
@@ -139,6 +143,7 @@ export class Lifecycle {
   }
 
   private up(): void {
+    this.asking = false;
     this.overlay.hide();
     announce("Workspace running");
     this.panes.revive();
@@ -161,6 +166,17 @@ export class Lifecycle {
 
   private showFailed(text: string, hint: string, log: string): void {
     this.overlay.show({ icon: "triangle-alert", title: "It did not start", text, hint, log, action: { label: "Try again", icon: "rotate-cw", run: () => void this.start() } });
+  }
+
+  private showLocked(verb: "start" | "restart"): void {
+    this.workspace = { ...this.workspace, state: "stopped" };
+    this.mark();
+    this.asking = true;
+    this.overlay.show(lockedContent(() => {
+      this.asking = false;
+      void this.start(verb);
+    }));
+    announce("Your home is locked");
   }
 
   private sayGone(): void {

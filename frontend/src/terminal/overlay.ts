@@ -11,6 +11,8 @@ export interface OverlayContent {
   /** Offers the way to the other workspaces alone. */
   away?: boolean;
   action?: { label: string; icon: string; run: () => void };
+  /** Asks for something before it goes on; it has the focus. */
+  form?: { element: HTMLElement; focus: () => void };
 }
 
 export class Overlay {
@@ -32,11 +34,12 @@ export class Overlay {
       content.text ? h("p", {}, content.text) : null,
       content.hint ? h("p", { class: "muted" }, content.hint) : null,
       lines ? h("details", { class: "log" }, h("summary", {}, "Last lines of its log"), h("pre", { tabindex: 0 }, lines)) : null,
+      content.form?.element,
       content.busy ? h("div", { class: "progress" }, h("span")) : null);
     const go = content.action ? button(content.action.label, content.action.icon, "primary", content.action.run) : null;
     const others = h("a", { class: go ? "button" : "button primary", href: "/" }, "All workspaces");
     if (go || content.away) card.append(h("div", { class: "row" }, go, others));
-    queueMicrotask(() => (go ?? (content.away ? others : card)).focus());
+    queueMicrotask(() => content.form ? content.form.focus() : (go ?? (content.away ? others : card)).focus());
     this.element = h("div", { class: "overlay" }, card);
     this.host.append(this.element);
   }

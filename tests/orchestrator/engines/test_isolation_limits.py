@@ -10,6 +10,7 @@ from docker import APIClient
 
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.spec import Mount, Spec
+from orchestrator.storage import Home
 from orchestrator.storage.plain import PlainStorage
 from tests.conftest import DOCKER_URL, PREFIX
 from tests.orchestrator.engines.containers import LIMITS, OWNER
@@ -33,7 +34,8 @@ def home(
     """The home of ``OWNER``."""
     name = f"home_test_{run_id}"
     storage = PlainStorage(DOCKER_URL, helper_image=image, instance=f"{PREFIX}{run_id}")
-    yield storage.unlock(name, owner=OWNER, target="/home/ada")
+    storage.unlock(Home(name, OWNER, 64 << 20), bytes(32))
+    yield storage.mount(name, "/home/ada")
     storage.close()
     for status in docker_engine.census():
         docker_engine.remove(status.name)

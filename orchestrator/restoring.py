@@ -1,0 +1,124 @@
+"""Bring files back from a snapshot: one, a folder, or the home as it was."""
+
+from models import Reason, User
+from orchestrator import homes, snapshot_books, snapshot_room, snapshots
+from orchestrator.engines import Phase
+from orchestrator.errors import AllowanceReached, Conflict, SnapshotError
+from orchestrator.jobs import Job, JobKind
+from orchestrator.keys import Proof
+from orchestrator.names import parse_home_path, show_home_path
+from orchestrator.platform import Platform
+from orchestrator.policy import home_of
+from orchestrator.snapshot_books import LONG_SECONDS
+from orchestrator.snapshot_room import Room
+from orchestrator.snapshots import Wish
+from orchestrator.storage import restic
+
+_PARTLY = 3
+
+
+def start_restoring(
+    platform: Platform,
+    user: User,
+    snapshot_id: int,
+    path: str | None,
+    *,
+    safety: bool,
+    proof: Proof | None,
+) -> Job:
+    """Begin to restore ``path``, or the whole home where it is None.
+
+    With ``safety`` a snapshot is taken first. A file or folder is put in its old place, and what
+    is beside it stays; the whole home becomes what it was, for which no workspace may run.
+    Raises: BadInput, NotFound, Conflict, HomeBusy.
+    """
+    wanted = parse_home_path(path) if path is not None else None
+    row, user_id = snapshots.find(user, snapshot_id), user.id
+    if wanted is None:
+        _refuse_while_running(platform, user)
+
+    def work(job: Job) -> None:
+        job.snapshot_id = snapshot_id
+        owner = snapshots.present_user(user_id)
+        lease = snapshot_room.writing_lease(home_of(owner))
+        patience = snapshots.PATIENCE_SECONDS
+        if safety:
+            with snapshot_books.changing(platform, owner, proof, patience=patience) as room:
+                _take_safety(room, job)
+        with platform.leases.alone(lease, patience=patience):
+            if wanted is None:
+                _restore_all(platform, owner, row.restic_id, job, proof)
+            else:
+                _restore_path(platform, owner, row.restic_id, wanted, job, proof)
+        job.snapshot_id = snapshot_id
+        platform.feed.publish(user_id)
+
+    return platform.jobs.start(user_id, JobKind.RESTORE, work, tell=platform.feed.publish)
+
+
+def _take_safety(room: Room, job: Job) -> None:
+    try:
+        snapshots.take(room, job, Wish(Reason.BEFORE_RESTORE))
+        snapshot_books.thin(room)
+    except AllowanceReached as error:
+        raise AllowanceReached(
+            "There is no space for the snapshot that is taken before a restore",
+            hint='Delete something first, or restore without it: "safety": false.',
+        ) from error
+    except Conflict as error:
+        if error.message != restic.NOTHING:
+            raise
+        snapshot_books.settle(room)  # nothing can be lost
+
+
+def _restore_path(
+    platform: Platform, user: User, id: str, path: str, job: Job, proof: Proof | None
+) -> None:
+    job.progress(f"Restoring {show_home_path(path)}")
+    with snapshot_room.reading(platform, user, proof) as room:
+        argv = list(restic.restore(id, path))
+        told = list(room.ask("place", seconds=LONG_SECONDS, ok=(0, _PARTLY), path=path, argv=argv))
+    job.progress(
+        "Restored, but for some attributes or files that only an administrator could set"
+        if told
+        else "Restored"
+    )
+
+
+def _restore_all(platform: Platform, user: User, id: str, job: Job, proof: Proof | None) -> None:
+    """Build the home anew beside the old one, then put it in that one's place in one step."""
+    storage, name = platform.storage, home_of(user)
+    try:
+        with snapshot_room.reading(platform, user, proof) as room:
+            job.progress("Restoring your home")
+            storage.stage(room.home, room.key)
+            with snapshot_room.staged(room) as beside:
+                argv = [*restic.restore(id), "--target", snapshot_room.STAGED]
+                _run_restore(beside, argv)
+            home, key = room.home, room.key
+        snapshot_room.remove(platform, user.userhash)
+        with platform.leases.alone(name, patience=homes.PATIENCE_SECONDS):
+            _refuse_while_running(platform, user)
+            storage.adopt(home, key)
+    except BaseException:
+        storage.discard(name)
+        raise
+    job.progress("Your home is what it was")
+
+
+def _run_restore(room: Room, argv: list[str]) -> None:
+    try:
+        room.run(argv, seconds=LONG_SECONDS)
+    except SnapshotError as error:
+        if "There were" not in error.message:
+            raise
+
+
+def _refuse_while_running(platform: Platform, user: User) -> None:
+    prefix = f"rb-{user.userhash}-"
+    alive = (Phase.RUNNING, Phase.PAUSED)
+    if any(s.phase in alive and s.name.startswith(prefix) for s in platform.engine.census()):
+        raise Conflict(
+            "The whole home cannot be replaced while a workspace runs",
+            hint="Stop your workspaces first, or restore single files and folders.",
+        )

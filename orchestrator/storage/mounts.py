@@ -1,0 +1,172 @@
+"""What is mounted where, and on which loop device an image hangs.
+
+Read from /proc and /sys, where looking is cheap; changed by the system's tools.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import Busy
+from orchestrator.storage.commands import failure, run
+
+_OPTIONS = "nosuid,nodev,noatime,errors=remount-ro,discard"
+_BLOCK, _NUMBERS = Path("/sys/block"), Path("/sys/dev/block")
+_LOOP_CLR_FD = 0x4C01  # <linux/loop.h>
+_STOPPED = frozenset({b"ro", b"emergency_ro", b"shutdown"})
+_SETTLE_SECONDS = 3.0
+_CLAIM_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A line of mountinfo; ``device`` is ``major:minor``."""
+
+    device: str
+    point: Path
+    is_stopped: bool
+    """The kernel writes nothing more to it, after an error; younger ones have words for that."""
+
+
+def table() -> list[Mounted]:
+    """Return every mount of this process's namespace, in the order they were made."""
+    with open("/proc/self/mountinfo", "rb") as lines:
+        return [_mounted(line) for line in lines]
+
+
+def _mounted(line: bytes) -> Mounted:
+    field = line.split(b" ", 5)
+    options = line.rsplit(b" ", 1)[1].strip().split(b",")
+    is_stopped = not _STOPPED.isdisjoint(options)
+    return Mounted(field[2].decode(), _unescaped(field[4]), is_stopped)
+
+
+def _unescaped(field: bytes) -> Path:
+    """Undo mountinfo's octal escapes of space, tab, newline and backslash."""
+    return Path(os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda m: bytes([int(m[1], 8)]), field)))
+
+
+def mounted_on(point: Path) -> Mounted | None:
+    """Return what is mounted on ``point``."""
+    return next((one for one in reversed(table()) if one.point == point), None)
+
+
+def mount(device: str, point: Path, *, hold: int) -> None:
+    """Mount the ext4 on ``device`` at ``point``."""
+    point.mkdir(mode=0o700, exist_ok=True)
+    argv = ("mount", "-t", "ext4", "-o", _OPTIONS, "--", device, str(point))
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while (done := run(*argv, hold=hold, ok=(0, 32))).returncode != 0:
+        if "busy" not in done.stderr or time.monotonic() >= deadline:
+            raise failure("mount", done)
+        time.sleep(0.005)
+
+
+def in_use(device: str) -> bool:
+    """Return whether the loop device is mounted, in whatever namespace."""
+    deadline = time.monotonic() + _CLAIM_SECONDS
+    while _is_claimed(device):
+        if time.monotonic() >= deadline:
+            return True
+        time.sleep(0.002)
+    return False
+
+
+def _is_claimed(device: str) -> bool:
+    """Return whether somebody has the device to himself (open(2), O_EXCL).
+
+    Who mounts it does; and for a moment does each losetup that finds it taken.
+    """
+    try:
+        os.close(os.open(device, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC))
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return True
+    return False
+
+
+def unmount(device: str, *, hold: int) -> None:
+    """Unmount ``device`` (``major:minor``) everywhere in this namespace. Raises: Busy."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while held := [one for one in table() if one.device == device]:
+        # Somebody who only looks at it, such as a census of disks, is gone in a moment.
+        if time.monotonic() >= deadline:
+            raise Busy("The home is in use on the server")
+        done = run("umount", "--", str(held[-1].point), hold=hold, ok=(0, 1, 32), long=True)
+        if done.returncode != 0:
+            time.sleep(0.02)
+
+
+def loops_of(image: Path) -> list[str]:
+    """Return the loop devices that hold the image, as ``/dev/loop3``."""
+    return [device for device, file in loops().items() if file == image]
+
+
+def loops() -> dict[str, Path]:
+    """Return which file each loop device in use holds."""
+    found = {}
+    for file in _BLOCK.glob("loop*/loop/backing_file"):
+        if (image := _backing(file)) is not None:
+            found[f"/dev/{file.parts[3]}"] = image
+    return found
+
+
+def image_of(device: str) -> Path | None:
+    """Return which file the loop device ``major:minor`` holds; None when it is not one."""
+    return _backing(_NUMBERS / device / "loop" / "backing_file")
+
+
+def _backing(file: Path) -> Path | None:
+    try:
+        text = file.read_bytes().rstrip(b"\n")
+    except OSError:  # none, or let go of in this moment
+        return None
+    return Path(os.fsdecode(text.removesuffix(b" (deleted)")))
+
+
+def attach(image: Path, *, hold: int) -> str:
+    """Return the one loop device that holds the image.
+
+    Two would let it be mounted twice at once, and ruin it.
+    """
+    if held := loops_of(image):
+        return held[0]
+    argv = ["losetup", "--find", "--show", "--nooverlap"]
+    done = run(*argv, "--direct-io=on", "--", str(image), hold=hold, ok=(0, 1))
+    if done.returncode != 0:  # as on a tmpfs, which has no direct I/O
+        let_go(image)
+        done = run(*argv, "--", str(image), hold=hold)
+    return done.stdout.strip()
+
+
+def detach(device: str, image: Path) -> None:
+    """Let go of the image, now or when its last mount goes. Not holding it is success."""
+    descriptor = os.open(device, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Open, the device keeps its image; before, it might have gone on to another one.
+        if _backing(_BLOCK / Path(device).name / "loop" / "backing_file") == image:
+            fcntl.ioctl(descriptor, _LOOP_CLR_FD)
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # let go of meanwhile
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def let_go(image: Path) -> None:
+    """Return when no loop device holds the image, which must not be mounted here. Raises: Busy.
+
+    One may be held by a mount in another namespace, such as a container's that did not end.
+    """
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while held := loops_of(image):
+        if time.monotonic() >= deadline:
+            raise Busy("The home's image is still in use by a container")
+        for device in held:
+            detach(device, image)
+        time.sleep(0.005)
