@@ -118,7 +118,7 @@ def _finish(platform: Platform, user: User, actor: Actor) -> None:
             with suppress(NotFound):  # somebody else finishes, too
                 workspaces.remove(platform, workspace, actor)
         end_reading()
-        homes.lock(platform, user)
+        homes.lock(platform, user, force=True)
     except RootBloodError as error:
         LOG.warning("account.not-deleted-yet", user=user.username, why=error.message)
         return

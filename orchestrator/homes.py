@@ -7,7 +7,7 @@ then looks at the census, so nothing is locked under anybody's hands.
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -25,6 +25,7 @@ from orchestrator.errors import (
     StorageError,
 )
 from orchestrator.keys import Proof
+from orchestrator.leases import writing_lease
 from orchestrator.logs import log
 from orchestrator.platform import Platform
 from orchestrator.policy import HOME_PREFIX, allowance_of, home_of
@@ -32,6 +33,7 @@ from orchestrator.storage import Feature, Home, Kind
 
 LOG = log(__name__)
 PATIENCE_SECONDS = 30.0
+_BRIEF_SECONDS = 5.0
 _ALIVE = (Phase.RUNNING, Phase.PAUSED)
 
 
@@ -149,12 +151,21 @@ def _keep_until(user: User, until: datetime | None) -> None:
         )
 
 
-def lock(platform: Platform, user: User) -> None:
-    """Lock the home at once. Raises: Conflict while a workspace runs or it is in use."""
+def lock(platform: Platform, user: User, *, force: bool = False) -> None:
+    """Lock the home at once; with ``force`` what works on its files is ended.
+
+    Raises: Conflict while a workspace runs; HomeBusy while it is in use.
+    """
     name = home_of(user)
     _keep_until(user, None)
-    _remove_helpers(platform, user.userhash)
-    with platform.leases.alone(name, patience=PATIENCE_SECONDS):
+    if force:
+        _remove_helpers(platform, user.userhash)
+    patience = PATIENCE_SECONDS if force else _BRIEF_SECONDS
+    with ExitStack() as stack:
+        if not force:  # a restore has moments in which it does not use the home
+            stack.enter_context(platform.leases.alone(writing_lease(name), patience=patience))
+        stack.enter_context(platform.leases.alone(name, patience=patience))
+        _remove_helpers(platform, user.userhash)  # which nobody uses, but stay for a while
         if _runs(platform, user.userhash):
             raise Conflict(
                 "Your home cannot be locked while a workspace runs", hint="Stop it first."

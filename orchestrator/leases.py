@@ -17,6 +17,21 @@ from orchestrator.errors import HomeBusy
 _POLL_SECONDS = 0.02
 
 
+def writing_lease(home: str) -> str:
+    """Name the lease of whoever changes snapshots, or files by them: one at a time."""
+    return f"{home}.snapshots"
+
+
+def reading_lease(home: str) -> str:
+    """Name the lease of whoever reads snapshots, held alone by what deletes from them."""
+    return f"{home}.repository"
+
+
+def room_lease(home: str) -> str:
+    """Name the lease of whoever uses the container in which restic works."""
+    return f"{home}.room"
+
+
 class Leases:
     """Locks below ``directory``, one file for each name and purpose."""
 

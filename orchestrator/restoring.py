@@ -1,11 +1,16 @@
 """Bring files back from a snapshot: one, a folder, or the home as it was."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from models import Reason, User
 from orchestrator import homes, snapshot_books, snapshot_room, snapshots
 from orchestrator.engines import Phase
-from orchestrator.errors import AllowanceReached, Conflict, SnapshotError
+from orchestrator.errors import AllowanceReached, Conflict
 from orchestrator.jobs import Job, JobKind
 from orchestrator.keys import Proof
+from orchestrator.leases import writing_lease
 from orchestrator.names import parse_home_path, show_home_path
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
@@ -14,7 +19,7 @@ from orchestrator.snapshot_room import Room
 from orchestrator.snapshots import Wish
 from orchestrator.storage import restic
 
-_PARTLY = 3
+_RESTORED_PARTLY = "Restored, but for attributes that only an administrator could set"
 
 
 def start_restoring(
@@ -40,7 +45,7 @@ def start_restoring(
     def work(job: Job) -> None:
         job.snapshot_id = snapshot_id
         owner = snapshots.present_user(user_id)
-        lease = snapshot_room.writing_lease(home_of(owner))
+        lease = writing_lease(home_of(owner))
         patience = snapshots.PATIENCE_SECONDS
         if safety:
             with snapshot_books.changing(platform, owner, proof, patience=patience) as room:
@@ -75,43 +80,62 @@ def _restore_path(
     platform: Platform, user: User, id: str, path: str, job: Job, proof: Proof | None
 ) -> None:
     job.progress(f"Restoring {show_home_path(path)}")
+    argv, dump = list(restic.restore(id, path)), list(restic.dump(id, path))
     with snapshot_room.reading(platform, user, proof) as room:
-        argv = list(restic.restore(id, path))
-        told = list(room.ask("place", seconds=LONG_SECONDS, ok=(0, _PARTLY), path=path, argv=argv))
-    job.progress(
-        "Restored, but for some attributes or files that only an administrator could set"
-        if told
-        else "Restored"
-    )
+        try:
+            told = list(
+                room.ask("place", seconds=LONG_SECONDS, ok=(0, restic.INCOMPLETE),
+                         snapshot=id, path=path, argv=argv, dump=dump)
+            )  # fmt: skip
+        except AllowanceReached as error:
+            raise AllowanceReached(
+                "There is no space in your home for what would come back",
+                hint="Delete something first, or download it from the snapshot.",
+            ) from error
+    job.progress(_RESTORED_PARTLY if told else "Restored")
 
 
 def _restore_all(platform: Platform, user: User, id: str, job: Job, proof: Proof | None) -> None:
     """Build the home anew beside the old one, then put it in that one's place in one step."""
     storage, name = platform.storage, home_of(user)
-    try:
+    with _discarding(platform, name):
         with snapshot_room.reading(platform, user, proof) as room:
             job.progress("Restoring your home")
             storage.stage(room.home, room.key)
             with snapshot_room.staged(room) as beside:
-                argv = [*restic.restore(id), "--target", snapshot_room.STAGED]
-                _run_restore(beside, argv)
+                told = _rebuild(beside, id)
             home, key = room.home, room.key
         snapshot_room.remove(platform, user.userhash)
-        with platform.leases.alone(name, patience=homes.PATIENCE_SECONDS):
+    with platform.leases.alone(name, patience=homes.PATIENCE_SECONDS):
+        with _discarding(platform, name):
             _refuse_while_running(platform, user)
-            storage.adopt(home, key)
-    except BaseException:
-        storage.discard(name)
-        raise
-    job.progress("Your home is what it was")
+        # What fails in here is finished by the next unlock, from what is staged.
+        storage.adopt(home, key)
+    job.progress(_RESTORED_PARTLY if told else "Your home is what it was")
 
 
-def _run_restore(room: Room, argv: list[str]) -> None:
+@contextmanager
+def _discarding(platform: Platform, name: str) -> Iterator[None]:
+    """Throw away what was staged if the body fails."""
     try:
-        room.run(argv, seconds=LONG_SECONDS)
-    except SnapshotError as error:
-        if "There were" not in error.message:
-            raise
+        yield
+    except BaseException:
+        platform.storage.discard(name)
+        raise
+
+
+def _rebuild(room: Room, id: str) -> list[Any]:
+    argv = [*restic.restore(id)]
+    try:
+        return list(
+            room.ask("rebuild", seconds=LONG_SECONDS, ok=(0, restic.INCOMPLETE),
+                     snapshot=id, argv=argv)
+        )  # fmt: skip
+    except AllowanceReached as error:
+        raise AllowanceReached(
+            "Your home as it was does not fit into what your snapshots leave of your allowance",
+            hint="Nothing was changed. Delete snapshots, or restore single files and folders.",
+        ) from error
 
 
 def _refuse_while_running(platform: Platform, user: User) -> None:

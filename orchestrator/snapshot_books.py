@@ -15,6 +15,7 @@ from models import Reason, Snapshot, User, db, end_reading, writing
 from orchestrator import snapshot_room
 from orchestrator.errors import AllowanceReached, HomeBusy
 from orchestrator.keys import Proof
+from orchestrator.leases import writing_lease
 from orchestrator.logs import log
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
@@ -47,11 +48,12 @@ def changing(
     The body ends with :func:`settle`. Raises: HomeBusy, HomeLocked, EngineError.
     """
     user_id = user.id
-    with platform.leases.alone(snapshot_room.writing_lease(home_of(user)), patience=patience):
+    with platform.leases.alone(writing_lease(home_of(user)), patience=patience):
         if stale := _is_stale(user_id):
             snapshot_room.remove(platform, user.userhash)
         with snapshot_room.entered(platform, user, proof) as room:
-            room.prepare()
+            if stale or not _known(user_id):
+                room.prepare()
             if stale:
                 room.run(restic.unlock())
                 settle(room)
@@ -72,14 +74,23 @@ def _set_stale(user_id: int) -> None:
         )
 
 
-def measure(room: Room, warm: str = "") -> Measure:
-    """Look what is there; what was only taken to make another one quick, ``warm``, is forgotten."""
-    first = (restic.forget([warm]),) if warm else ()
-    kept = restic.parse_snapshots(room.run(*first, restic.snapshots()))
-    left = [one.id for one in kept if restic.WARM in one.tags]
-    if left:  # a killed predecessor's
-        room.run(restic.forget(left))
-    return Measure([one for one in kept if one.id not in left], room.size())
+def measure(room: Room) -> Measure:
+    """Look what is there."""
+    return Measure(restic.parse_snapshots(room.run(restic.snapshots())), room.size())
+
+
+def measure_with(room: Room, new: Kept, nbytes: int) -> Measure:
+    """As :func:`measure`, without asking: ``new`` is all that the rows lack."""
+    return Measure([*_known(room.user.id), new], nbytes)
+
+
+def _known(user_id: int) -> list[Kept]:
+    rows = db.session.scalars(
+        select(Snapshot).where(Snapshot.user_id == user_id).order_by(Snapshot.taken_at)
+    )
+    kept = [Kept(row.restic_id, row.taken_at, (row.reason.value,)) for row in rows]
+    end_reading()
+    return kept
 
 
 def settle(room: Room, *, fill: Fill | None = None, found: Measure | None = None) -> None:

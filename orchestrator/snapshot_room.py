@@ -5,7 +5,6 @@ longer than most of what is asked of it. Whoever uses it holds a lease, so that 
 under the hands of another.
 """
 
-import inspect
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -26,10 +25,11 @@ from orchestrator.errors import (
     StorageError,
 )
 from orchestrator.keys import Proof
+from orchestrator.leases import reading_lease, room_lease
 from orchestrator.platform import Platform
 from orchestrator.policy import snapshot_spec
 from orchestrator.spec import Mount
-from orchestrator.storage import Home, restic, restic_program
+from orchestrator.storage import Home, restic, restic_bundle
 from orchestrator.storage.keys import derive
 
 IDLE_SECONDS = 60.0
@@ -38,7 +38,7 @@ STAGED = "/staged"
 _SUFFIX = "-snapshots"
 _LINE_BYTES = 8 << 20
 _SLOW_CPUS = 0.2
-_PROGRAM = inspect.getsource(restic_program)
+_PROGRAM = restic_bundle.program()
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ class Room:
         whole = request | {
             "do": do,
             "directory": self.directory,
+            "repository": self.repository,
             "restic": restic.command(self.repository),
             "password": derive(self.key, "restic").hex(),
         }
@@ -174,19 +175,6 @@ def name_of(userhash: str, suffix: str = _SUFFIX) -> str:
     return f"{HELPER_PREFIX}{userhash}{suffix}"
 
 
-def writing_lease(home: str) -> str:
-    """Name the lease of whoever changes snapshots, or files by them: one at a time."""
-    return f"{home}.snapshots"
-
-
-def _reading_lease(home: str) -> str:
-    return f"{home}.repository"
-
-
-def _room_lease(home: str) -> str:
-    return f"{home}.room"
-
-
 def require_key(platform: Platform, user: User, proof: Proof | None) -> bytes:
     """Return the home's key, which snapshots need also where files do not. Raises: HomeLocked."""
     key = homes.key_for(platform, user, proof)
@@ -205,7 +193,7 @@ def entered(platform: Platform, user: User, proof: Proof | None) -> Iterator[Roo
     name = name_of(user.userhash)
     with (
         homes.in_use(platform, user, proof) as home,
-        platform.leases.shared(_room_lease(home.name), patience=homes.PATIENCE_SECONDS),
+        platform.leases.shared(room_lease(home.name), patience=homes.PATIENCE_SECONDS),
     ):
         directory, repository = _start(platform, user, home, name)
         yield Room(platform, user, home, key, name, directory, repository)
@@ -216,7 +204,7 @@ def reading(platform: Platform, user: User, proof: Proof | None) -> Iterator[Roo
     """As :func:`entered`, while nothing that is forgotten is deleted."""
     with (
         entered(platform, user, proof) as room,
-        platform.leases.shared(_reading_lease(room.home.name), patience=homes.PATIENCE_SECONDS),
+        platform.leases.shared(reading_lease(room.home.name), patience=homes.PATIENCE_SECONDS),
     ):
         yield room
 
@@ -224,7 +212,7 @@ def reading(platform: Platform, user: User, proof: Proof | None) -> Iterator[Roo
 @contextmanager
 def pruning(room: Room) -> Iterator[None]:
     """Keep everybody from reading. Raises: HomeBusy, for a download may take long."""
-    lease = _reading_lease(room.home.name)
+    lease = reading_lease(room.home.name)
     with room.platform.leases.alone(lease, patience=homes.PATIENCE_SECONDS):
         yield
 
@@ -302,7 +290,7 @@ class Unused:
         self.since = {name: at for name, at in self.since.items() if name in found}
         for name in found:
             try:
-                with platform.leases.alone(_room_lease(users[name])):
+                with platform.leases.alone(room_lease(users[name])):
                     if clock - self.since.setdefault(name, clock) >= IDLE_SECONDS:
                         platform.engine.remove(name)
             except HomeBusy:

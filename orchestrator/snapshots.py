@@ -1,15 +1,14 @@
 """Take snapshots of homes, list them and delete them."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 
 from models import Home as HomeRow
-from models import Reason, Snapshot, User, db, end_reading
+from models import Reason, Snapshot, User, db, end_reading, utcnow
 from orchestrator import access, homes, snapshot_books
 from orchestrator.engines import Phase
 from orchestrator.errors import NoSpace, NotFound, SnapshotError
@@ -20,10 +19,12 @@ from orchestrator.platform import Platform
 from orchestrator.snapshot_books import LONG_SECONDS
 from orchestrator.snapshot_room import Room
 from orchestrator.storage import restic
-from orchestrator.storage.restic import Taken
+from orchestrator.storage.restic import Kept, Taken
 
 PATIENCE_SECONDS = 10.0
 NOTE_MAX = 80
+_NOTICED_SECONDS = 3.0
+"""How long a first look at the files may hold writes."""
 _FROZEN_SECONDS = 55.0
 """A little less than a storage holds writes."""
 
@@ -102,24 +103,30 @@ def start_deleting(platform: Platform, user: User, snapshot_id: int, proof: Proo
 def take(room: Room, job: Job, wish: Wish) -> Snapshot:
     """Take a snapshot and write it down; ``job`` gets the progress.
 
-    While a workspace runs, most is read while it goes on; then every write is held for the moment
-    that it takes to look for what changed meanwhile.
+    While a workspace runs every write is held, but not for long: what takes longer is read while
+    it goes on, and again while writes are held for the moment that it takes to see what changed.
     Raises: NoSpace, AllowanceReached, EngineError.
     """
     platform = room.platform
     if homes.host_free_bytes(platform) < platform.settings.reserve_bytes:
         raise NoSpace("The server's disk has less left than its reserve")
     job.progress("Looking at your files")
-    large = _count_large(room)
-    parent = ""
-    if in_motion := _runs(room):
-        parent = _backup(room, job, restic.WARM).id
-    with _held(room, in_motion) as holding:
-        taken = _backup(room, job, wish.reason.value, parent)
-        consistent = holding()
-    consistent = consistent and (in_motion or not _runs(room))
+    began, parent = utcnow(), None
+    if _runs(room):
+        taken = _backup_held(room, job, wish.reason, _NOTICED_SECONDS)
+        if taken.held_seconds > _NOTICED_SECONDS:
+            parent = taken.id
+            taken = _backup_held(room, job, wish.reason, _FROZEN_SECONDS, parent)
+            room.run(restic.forget([parent]))
+    else:
+        taken = _backup(room, job, wish.reason)
+        taken = replace(taken, consistent=not _runs(room))
     job.progress("Counting what it added")
-    found = snapshot_books.measure(room, parent)
+    if len(taken.ids) == 1 and parent is None:
+        new = Kept(restic.checked(taken.ids[0]), began, (wish.reason.value,))
+        found = snapshot_books.measure_with(room, new, taken.nbytes)
+    else:
+        found = snapshot_books.measure(room)
     newest = next(one.id for one in found.kept if one.id.startswith(taken.id))
     found = snapshot_books.make_fit(room, newest, found)
     before = _bytes_before(room)
@@ -127,7 +134,7 @@ def take(room: Room, job: Job, wish: Wish) -> Snapshot:
 
     def fill(row: Snapshot) -> None:
         if row.restic_id.startswith(taken.id):
-            row.note, row.reason, row.consistent = wish.note, wish.reason, consistent
+            row.note, row.reason, row.consistent = wish.note, wish.reason, taken.consistent
             row.files, row.total_bytes = taken.files, taken.total_bytes
             row.added_bytes = max(0, found.nbytes - before)
             ids.append(row.restic_id)
@@ -137,14 +144,14 @@ def take(room: Room, job: Job, wish: Wish) -> Snapshot:
     end_reading()
     assert row is not None
     job.snapshot_id = row.id
-    job.progress(_text(taken, large))
+    job.progress(_text(taken))
     return row
 
 
-def _text(taken: "_Taken", large: int) -> str:
+def _text(taken: "_Taken") -> str:
     text = f"{taken.files} files were kept"
-    if large:
-        text += f"; {large} larger than your allowance were left out"
+    if taken.large:
+        text += f"; {taken.large} larger than your allowance were left out"
     if taken.incomplete:
         text += "; some could not be read"
     return text
@@ -152,27 +159,64 @@ def _text(taken: "_Taken", large: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Taken(Taken):
+    ids: list[str] = field(default_factory=list)
+    """What the repository was seen to gain, where it is a directory."""
+    nbytes: int = 0
+    """What the repository takes then."""
+    large: int = 0
+    """Files that say they are larger than the home may be: they are sparse."""
     incomplete: bool = False
+    consistent: bool = False
+    held_seconds: float = 0.0
 
 
-def _backup(room: Room, job: Job, tag: str, parent: str = "") -> _Taken:
-    argv = restic.backup(tag, largest_bytes=room.home.capacity_bytes, parent=parent)
-    summary: dict[str, Any] | None = None
-    incomplete = False
-    events = room.ask("run", seconds=LONG_SECONDS, ok=(0, restic.INCOMPLETE), argvs=[list(argv)])
-    for event in events:
+def _backup(
+    room: Room, job: Job, reason: Reason, parent: str = "", watch: Callable[[bool], object] = bool
+) -> _Taken:
+    """Run restic; ``watch`` is called now and then, with True as soon as all was read."""
+    largest = room.home.capacity_bytes
+    argv = restic.backup(reason.value, largest_bytes=largest, parent=parent)
+    summary: Taken | None = None
+    ids: list[str] = []
+    large, nbytes, incomplete = 0, 0, False
+    for event in room.ask(
+        "snapshot", seconds=LONG_SECONDS, ok=(0, restic.INCOMPLETE),
+        argvs=[list(argv)], largest=largest,
+    ):  # fmt: skip
+        watch(summary is not None)
         match event:
             case {"message_type": "summary"}:
-                summary = event
+                summary = restic.parse_summary(event)
+                watch(True)
             case {"message_type": "status"}:
                 total = event.get("total_bytes")
                 job.progress("Reading your files", event.get("bytes_done", 0), total)
+            case {"ids": list(ids), "large": int(large), "nbytes": int(nbytes)}:
+                pass
             case {"ended": _}:
                 incomplete = True
     if summary is None:
         raise SnapshotError("restic did not say what it took")
-    taken = restic.parse_summary(summary)
-    return _Taken(taken.id, taken.files, taken.total_bytes, incomplete)
+    return _Taken(
+        summary.id, summary.files, summary.total_bytes,
+        ids=ids, nbytes=nbytes, large=large, incomplete=incomplete,
+    )  # fmt: skip
+
+
+def _backup_held(room: Room, job: Job, reason: Reason, seconds: float, parent: str = "") -> _Taken:
+    """Run restic while writes are held, for ``seconds`` at most."""
+    with ExitStack() as hold:
+        frozen = hold.enter_context(room.platform.storage.frozen(room.home.name))
+        began, ended = time.monotonic(), 0.0
+
+        def watch(all_read: bool) -> None:
+            nonlocal ended
+            if not ended and (all_read or time.monotonic() - began > seconds):
+                hold.close()
+                ended = time.monotonic() - began
+
+        taken = _backup(room, job, reason, parent, watch)
+    return replace(taken, consistent=frozen and ended <= seconds, held_seconds=ended)
 
 
 def _bytes_before(room: Room) -> int:
@@ -188,25 +232,3 @@ def _runs(room: Room) -> bool:
         status.phase is Phase.RUNNING and status.name.startswith(prefix)
         for status in room.platform.engine.census()
     )
-
-
-@contextmanager
-def _held(room: Room, in_motion: bool) -> Iterator[Any]:
-    """Hold writes if anything could write; yields what tells whether they are still held."""
-    if not in_motion:
-        yield lambda: True
-        return
-    with room.platform.storage.frozen(room.home.name) as frozen:
-        began = time.monotonic()
-        yield lambda: frozen and time.monotonic() - began < _FROZEN_SECONDS
-
-
-def _count_large(room: Room) -> int:
-    """Count files that say they are larger than the home may be: they are sparse."""
-    done = room.platform.engine.exec(
-        room.container,
-        ("find", room.directory, "-xdev", "-type", "f",
-         "-size", f"+{room.home.capacity_bytes}c", "-printf", "."),
-        timeout=LONG_SECONDS,
-    )  # fmt: skip
-    return len(done.stdout)

@@ -19,7 +19,7 @@ from sqlalchemy import select, text
 from werkzeug.security import generate_password_hash
 
 from models import ActiveSession, Slot, User, db, utcnow
-from orchestrator import accounts, catalogue, passwords, tokens
+from orchestrator import accounts, catalogue, escrow, passwords, tokens
 from orchestrator.claims import Claims
 from orchestrator.connections import Connections
 from orchestrator.keyring import MemoryKeyring
@@ -130,6 +130,7 @@ def database(request: pytest.FixtureRequest) -> Database:
     kind = getattr(request, "param", "sqlite")
     found: Database = request.getfixturevalue(f"_{kind}")
     limiter.reset()
+    (found.settings.data_dir / escrow.FILE_NAME).unlink(missing_ok=True)
     with found.app.app_context():
         if kind == "postgres":  # fail rather than wait for a transaction that a test left open
             db.session.execute(text("SET LOCAL lock_timeout = '5s'"))

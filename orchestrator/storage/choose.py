@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _PROBE_BYTES = 64 << 20
 _OWNER = (65534, 65534)
 _DIAL_SECONDS = 5.0
+_VERDICT, _YES, _NO = "engine-sees-mounts", "yes", "no"
 
 
 def choose_storage(
@@ -85,7 +86,7 @@ def probe(directory: Path, mount_root: Path, volumes: Volumes) -> None:
                 image.make(home, key, _sign, hold=hold)
                 image.close(hold=hold)
                 image.open(home, key, hold=hold)
-                _show(volumes, image.tree)
+                _show(volumes, image.tree, directory / _VERDICT)
             finally:
                 image.delete(hold=hold)
 
@@ -94,8 +95,11 @@ def _sign(tree: Path) -> None:
     (tree / PROBE).write_text(PROBE)
 
 
-def _show(volumes: Volumes, tree: Path) -> None:
-    """Have the engine read a file of the mounted home. Raises: StorageError when it cannot."""
+def _show(volumes: Volumes, tree: Path, verdict: Path) -> None:
+    """Have the engine read a file of the mounted home. Raises: StorageError when it cannot.
+
+    What it could is kept in ``verdict``, for a start at which it does not answer.
+    """
     try:
         with (
             volumes.container(f"{PROBE}-{secrets.token_hex(6)}", Mount(str(tree), "/home")) as it,
@@ -108,11 +112,24 @@ def _show(volumes: Volumes, tree: Path) -> None:
     except (EngineUnreachable, ImageMissing) as error:
         # At a server's start either may still be on its way.
         _log.info("storage.engine-not-asked", extra={"why": error.message})
-        seen = _shares_mounts(volumes.client.url)
+        seen = _seen_before(verdict)
+        if seen is None:
+            seen = _shares_mounts(volumes.client.url)
     except (EngineError, tarfile.TarError, KeyError):
         seen = False
+        verdict.write_text(_NO)
+    else:
+        verdict.write_text(_YES if seen else _NO)
     if not seen:
         raise StorageError("The container engine does not see what the server mounts")
+
+
+def _seen_before(verdict: Path) -> bool | None:
+    """Return what the engine could when it was last asked, None when it never was."""
+    try:
+        return verdict.read_text() == _YES
+    except OSError:
+        return None
 
 
 def _shares_mounts(url: str) -> bool:

@@ -25,10 +25,8 @@ INCOMPLETE = 3
 """Exit code: the snapshot was taken, without some files that could not be read."""
 NOTHING = "There is nothing in your home that could be kept"
 """restic takes no empty snapshots."""
-ABSENT, LINKED = 64, 65
-"""Codes of restic_program.py."""
-WARM = "warm"
-"""Tag of a snapshot that only makes the next one quick; it is forgotten."""
+ABSENT, LINKED, SPOILT = 64, 65, 67
+"""Codes of restic_calls.py."""
 _ID = re.compile(r"[0-9a-f]{8}(?:[0-9a-f]{56})?", re.ASCII)
 _SETUID, _SETGID, _STICKY = 1 << 23, 1 << 22, 1 << 20  # Go's io/fs.FileMode
 _TYPES: dict[str, Type] = {"file": "file", "dir": "dir", "symlink": "symlink"}
@@ -195,6 +193,12 @@ def failure(code: int, said: str) -> RootBloodError:
         return SnapshotError(
             "A folder on the way to that path is a link now, or no folder",
             hint="Move it away first, or restore to where the link points.",
+        )
+    if code == SPOILT:
+        first = said.strip().split("\n")[0].removeprefix("ignoring error for ")
+        return SnapshotError(
+            f"Not all of it could be read from the snapshot: {first}",
+            hint="Nothing was changed. Another snapshot may have it whole; tell an administrator.",
         )
     if "snapshot is empty" in said:
         return Conflict(NOTHING)

@@ -257,6 +257,6 @@ def test_killing_the_server_at_any_moment_loses_no_home(
     assert shell(docker_client, ada, tree) == made
     ada.ok("POST", "/api/v1/home/snapshots", {})
     ada.ok("POST", "/api/v1/workspaces/main/stop")
-    assert ada.ok("GET", "/api/v1/home")["locked"] is True
+    assert ada.ok("POST", "/api/v1/home/lock")["locked"] is True
     checked = subprocess.run(["e2fsck", "-fn", image_of(ada)], capture_output=True, check=False)
     assert checked.returncode == 0, checked.stdout.decode()

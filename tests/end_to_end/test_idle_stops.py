@@ -133,6 +133,9 @@ def test_container_started_by_hand_is_noticed(
     person = people(hasty)
     person.open()
     person.ok("POST", "/api/v1/workspaces/main/stop")
+    with pytest.raises(docker.errors.APIError, match="failed to mount"):
+        docker_client.start(person.container())  # its home is locked
+    person.ok("POST", "/api/v1/home/unlock", {})
     docker_client.start(person.container())
     until(lambda: person.state() == "running", "the state says so")
 

@@ -6,9 +6,9 @@ import pytest
 
 from models import Reason, Snapshot, User, Workspace, db, utcnow, writing
 from orchestrator import snapshots
+from orchestrator.leases import writing_lease
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
-from orchestrator.snapshot_room import writing_lease
 from orchestrator.snapshot_schedule import RETRY_SECONDS, Schedule, next_due
 from tests.local_restic import home_directory
 

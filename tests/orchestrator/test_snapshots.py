@@ -1,6 +1,9 @@
 """Snapshots as use cases, with a real restic on directories of this machine."""
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,9 +21,10 @@ from orchestrator.errors import (
     SnapshotError,
 )
 from orchestrator.jobs import Job
+from orchestrator.leases import writing_lease
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
-from orchestrator.snapshot_room import Unused, name_of, writing_lease
+from orchestrator.snapshot_room import Unused, name_of
 from tests.app_fixtures import PROOF
 from tests.local_restic import LocalEngine, home_directory
 
@@ -83,12 +87,33 @@ def test_a_snapshot_is_written_down(platform: Platform, ann: User, home: Path) -
     assert [one.id for one in snapshots.of_user(ann)] == [row.id]
 
 
-def test_while_a_workspace_runs_a_first_pass_makes_the_second_short(
+def test_what_takes_long_is_read_before_writes_are_held_again(
+    platform: Platform, running: Workspace, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[float] = []
+
+    @contextmanager
+    def frozen(name: str) -> Iterator[bool]:
+        began = time.monotonic()
+        yield True
+        held.append(time.monotonic() - began)
+
+    monkeypatch.setattr(platform.storage, "frozen", frozen)
+    row = take(platform, running.user)
+    assert row.consistent
+    assert engine_of(platform).asked.count("backup") == len(held) == 1
+    monkeypatch.setattr(snapshots, "_NOTICED_SECONDS", 0.0)
+    row = take(platform, running.user)
+    assert row.consistent
+    assert engine_of(platform).asked.count("backup") == len(held) == 3
+    assert held[1] < held[2]
+    assert len(snapshots.of_user(running.user)) == 2
+
+
+def test_a_storage_that_holds_no_writes_is_no_reason_to_keep_nothing(
     platform: Platform, running: Workspace, home: Path
 ) -> None:
-    row = take(platform, running.user)
-    assert engine_of(platform).asked.count("backup") == 2
-    assert not row.consistent  # the storage of the tests holds no writes
+    assert not take(platform, running.user).consistent
     assert len(snapshots.of_user(running.user)) == 1
 
 
