@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from models import utcnow
-from orchestrator import escrow, logs, recovery
+from orchestrator import dumps, escrow, logs, recovery
 from orchestrator.errors import BadInput, RootBloodError
 from orchestrator.platform import compose
 from orchestrator.settings import Settings, StorageChoice
@@ -53,6 +53,7 @@ def open_copy(settings: Settings, username: str, private: Path) -> None:
 
 def main() -> int:
     """Do what the command line says; return the exit code."""
+    dumps.forbid()
     parser = argparse.ArgumentParser(prog="script/escrow", description="Keys in escrow.")
     parser.add_argument("directory", type=Path, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", required=True)

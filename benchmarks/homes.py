@@ -48,11 +48,11 @@ def commits():
     os.close(descriptor)
 def small():
     os.makedirs(f"{root}/small", exist_ok=True)
-    for number in range(2500):
+    for number in range(10000):
         with open(f"{root}/small/{number}", "wb") as file: file.write(b"x" * 300)
-    for number in range(2500):
+    for number in range(10000):
         with open(f"{root}/small/{number}", "rb") as file: file.read()
-    for number in range(2500): os.unlink(f"{root}/small/{number}")
+    for number in range(10000): os.unlink(f"{root}/small/{number}")
 def warm():
     for _ in range(4): read()
 print(json.dumps({w.__name__: timed(w) for w in (write, warm, cold, commits, small)}))
@@ -62,14 +62,14 @@ TIMES = {
     "warm": "4 x 64 MB read warm",
     "cold": "64 MB read cold",
     "commits": "100 commits of 4 KiB",
-    "small": "2,500 small files made, read, deleted",
+    "small": "10,000 small files made, read, deleted",
 }
 AGAINST_PLAIN = {"warm", "small"}
 
 
 def run() -> list[Result]:
     """Measure homes; needs root."""
-    return [*unlocking(), *files(), *snapshots()]
+    return [*unlocking(), *starts(), *files(), *snapshots()]
 
 
 @contextmanager
@@ -107,6 +107,26 @@ def unlocking() -> list[Result]:
         bounded("the same of an open home", again * 1000, "ms"),
         bounded("a home made, first use", made * 1000, "ms"),
         bounded("lock + unmount", statistics.median(closed) * 1000, "ms"),
+    ]
+
+
+def starts() -> list[Result]:
+    """Time a start from a locked vault beside one from a plain volume, each on its own server."""
+    with Server(ROOTBLOOD_STORAGE="vault") as ours, Server(ROOTBLOOD_STORAGE="plain") as plain:
+        people = [server.user("starter") for server in (ours, plain)]
+        taken: tuple[list[float], list[float]] = ([], [])
+        for _round in range(STARTS):
+            for person, times in zip(people, taken, strict=True):
+                start = time.perf_counter()
+                workspace = person.open_session()
+                times.append(time.perf_counter() - start)
+                person.call("POST", f"/api/v1/workspaces/{workspace}/stop")
+        for person in people:
+            person.close()
+    added = statistics.median(a - b for a, b in zip(*taken, strict=True)) * 1000
+    return [
+        compared("POST /session, stopped workspace", "s", taken[0], "plain volume", taken[1]),
+        bounded("what the vault adds to it", added, "ms", most=60),
     ]
 
 

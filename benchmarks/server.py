@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ PASSWORD = "correct horse battery staple"
 PREFIX = "bench-"
 READY_SECONDS = 60.0
 KEPT_SECONDS = 30.0
+_numbers = count()
 
 
 class Server:
@@ -32,7 +34,7 @@ class Server:
 
     def __init__(self, **settings: str) -> None:
         sweep_the_killed()
-        self.instance = f"{PREFIX}{os.getpid()}"
+        self.instance = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
         self.port = free_port()
         self._directory = tempfile.TemporaryDirectory(prefix="rbbench")
         self.data_dir = Path(self._directory.name)
@@ -120,7 +122,7 @@ def sweep(instance: str, run_dirs: Path) -> None:
 def sweep_the_killed() -> None:
     """Remove what benchmarks left behind that were killed before they could."""
     for instance in docker("network", "ls", "--format", "{{.Name}}", "--filter", f"name=^{PREFIX}"):
-        if not Path(f"/proc/{instance.removeprefix(PREFIX)}").exists():
+        if not Path(f"/proc/{instance.removeprefix(PREFIX).split('-')[0]}").exists():
             sweep(instance, RUN_ROOT / instance)
 
 

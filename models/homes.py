@@ -124,11 +124,17 @@ class Run(Model):
 
 
 class Remains(Model):
-    """The files of an account that is gone, until they are deleted. Nobody has their key."""
+    """The files of an account that is gone, until they are deleted. Nobody has their key.
+
+    ``storage`` and ``place`` are its home's, so that nothing is taken for deleted where it never
+    was; null when the home was never used.
+    """
 
     __tablename__ = "remains"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     home: Mapped[str] = mapped_column(String(32), unique=True)
     username: Mapped[str] = mapped_column(String(30))
+    storage: Mapped[str | None] = mapped_column(String(16))
+    place: Mapped[str | None] = mapped_column(String(512))
     delete_after: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -18,6 +18,7 @@ from models import (
     db,
     end_reading,
     one_at_a_time,
+    rows_changed,
     writing,
 )
 from orchestrator import audit, invitations, keys
@@ -160,14 +161,20 @@ def prove_again(
 
 
 def _settled(settings: Settings, now: datetime, entrant: Entrant, password: str) -> Entrant:
-    """See to it that the home has a key, and the operator a copy where there is escrow."""
+    """See to it that the home has a key, the operator a copy where there is escrow.
+
+    What is made of the password is as hard to try as the settings of today ask for.
+    """
     user, key = entrant.user, entrant.key
     if key is None:
         key = keys.ensure_key(settings, user, entrant.proven, now, password)
     if key is None:
         raise WrongCredentials  # by now
+    proven = keys.settle_cost(user, entrant.proven, now, key, password)
+    if proven is None:
+        raise WrongCredentials  # by now
     keys.settle_escrow(settings, user, now, key)
-    return replace(entrant, key=key)
+    return replace(entrant, key=key, proven=proven)
 
 
 def require_unchanged(user_id: int, proven: str) -> None:
@@ -231,6 +238,18 @@ def sign_out(login_id: int) -> None:
     """End one login; its live connections go with it (see models.ActiveSession)."""
     with writing():
         db.session.execute(delete(Login).where(Login.id == login_id))
+
+
+def delete_expired_logins(now: datetime, lifetime: timedelta) -> bool:
+    """Delete the logins that nobody used for so long; return whether there were any.
+
+    What they hold open goes with them, and their copies of homes' keys: see :func:`keys.scrub`.
+    """
+    expired = Login.last_seen_at <= now - lifetime
+    if db.session.scalar(select(Login.id).where(expired).limit(1)) is None:
+        return False
+    with writing():
+        return rows_changed(delete(Login).where(expired)) > 0
 
 
 def end_logins(user: User, *, only: int | None = None, keep: int | None = None) -> None:

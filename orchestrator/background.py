@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from models import State, Workspace, db, utcnow
-from orchestrator import deletion, homes, tokens
+from orchestrator import deletion, expiry, homes
 from orchestrator.engines import Phase
 from orchestrator.errors import EngineError, EngineUnreachable
 from orchestrator.logs import log
@@ -106,7 +106,7 @@ class Background:
             pass  # the sweep says so
         except EngineError as error:
             LOG.error("egress.unprotected", reason=error.message, hint=error.hint)
-        tokens.delete_expired(utcnow())
+        expiry.delete_expired(self._platform, utcnow())
         self.collector.sweep(utcnow(), time.monotonic())
         deletion.finish_all(self._platform)
         homes.tend(self._platform, utcnow())

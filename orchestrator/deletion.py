@@ -13,6 +13,7 @@ from sqlalchemy.orm.exc import ObjectDeletedError
 
 from models import (
     ActiveSession,
+    Home,
     Login,
     Remains,
     Role,
@@ -68,7 +69,16 @@ def delete_account(platform: Platform, user: User, now: datetime, actor: Actor) 
             db.session.execute(delete(kind).where(kind.user_id == user.id))
         if db.session.scalar(select(Remains.id).where(Remains.home == home)) is None:
             grace = timedelta(seconds=platform.settings.account_grace_seconds)
-            db.session.add(Remains(home=home, username=user.username, delete_after=now + grace))
+            kept = db.session.get(Home, user.id)
+            db.session.add(
+                Remains(
+                    home=home,
+                    username=user.username,
+                    storage=kept.storage if kept is not None else None,
+                    place=kept.place if kept is not None else None,
+                    delete_after=now + grace,
+                )
+            )
             audit.record(now, actor.name, "account.deleted", user.username,
                          address=actor.address, home=home)  # fmt: skip
     platform.unscrubbed.set()

@@ -45,6 +45,7 @@ def wanted(platform: Platform, user: User) -> Home:
         owner=(user.uid, user.uid),
         capacity_bytes=allowance_of(platform.settings, user).disk_bytes,
         reserved_bytes=row.snapshots_bytes + row.images_bytes if row else 0,
+        known=row is not None,
     )
     end_reading()
     return home
@@ -70,7 +71,7 @@ def key_for(platform: Platform, user: User, proof: Proof | None) -> bytes | None
 
 def _unlock(platform: Platform, user: User, home: Home, proof: Proof | None) -> None:
     storage = platform.storage
-    is_open = home.name in storage.unlocked()
+    is_open = storage.is_unlocked(home.name)
     kept = platform.keyring.get(home.name)
     key = kept or keys.key_of(user, proof)
     if not is_open:
@@ -81,14 +82,8 @@ def _unlock(platform: Platform, user: User, home: Home, proof: Proof | None) -> 
         LOG.info("home.unlocked", home=home.name)
     if key is not None and kept is None:  # also of one that a crash left open without it
         platform.keyring.put(home.name, key)
-    if not is_open or not _known(user):
+    if not is_open or not home.known:
         _write_down(platform, user, home)
-
-
-def _known(user: User) -> bool:
-    found = db.session.get(HomeRow, user.id) is not None
-    end_reading()
-    return found
 
 
 def _check_place(platform: Platform, user: User) -> None:
@@ -96,7 +91,7 @@ def _check_place(platform: Platform, user: User) -> None:
     row = db.session.get(HomeRow, user.id)
     end_reading()
     here = platform.storage
-    if row is None or row.place == here.place:
+    if row is None or here.is_place(row.place):
         return
     if row.storage == Kind.PLAIN and here.kind is Kind.VAULT:
         return  # a vault takes over the volume it finds
@@ -130,10 +125,13 @@ def _measured(platform: Platform, name: str, set_bytes: int) -> tuple[int | None
 
 
 def _fill_in(row: HomeRow, files: int | None, capacity: int) -> None:
+    """Write down what is in force, which is never less than what is there already."""
+    files = row.files_bytes if files is None else files
     others = row.snapshots_bytes + row.images_bytes
-    row.allowance_bytes = max(capacity, others) if row.capped else capacity
-    if files is not None:
-        row.files_bytes = min(files, row.allowance_bytes - others) if row.capped else files
+    if row.capped and files + others > capacity >= others:
+        files = capacity - others  # a file system rounds
+    row.files_bytes = files or 0
+    row.allowance_bytes = max(capacity, row.files_bytes + others) if row.capped else capacity
 
 
 def unlock(platform: Platform, user: User, now: datetime, proof: Proof | None) -> None:
@@ -178,7 +176,7 @@ def lock_unused(platform: Platform, user_id: int, userhash: str, now: datetime) 
     """Lock the home unless something uses it or its owner asked to keep it open."""
     name = f"{HOME_PREFIX}{userhash}"
     encrypted = Feature.ENCRYPTED in platform.storage.features
-    is_open = encrypted and name in platform.storage.unlocked()
+    is_open = encrypted and platform.storage.is_unlocked(name)
     if not is_open and platform.keyring.get(name) is None:
         return False
     row = db.session.get(HomeRow, user_id, populate_existing=True)
@@ -190,7 +188,7 @@ def lock_unused(platform: Platform, user_id: int, userhash: str, now: datetime) 
         with platform.leases.alone(name):
             if _runs(platform, userhash):
                 return False
-            _measure(platform, user_id, name)
+            _try_to_measure(platform, user_id, name)
             _lock(platform, name)
     except Conflict:
         return False
@@ -229,7 +227,7 @@ def fit(platform: Platform, user: User) -> None:
     """Let an open home grow to a new allowance at once; a locked one does at its next start."""
     home = wanted(platform, user)
     key = platform.keyring.get(home.name)
-    if home.name in platform.storage.unlocked() and key is not None:
+    if platform.storage.is_unlocked(home.name) and key is not None:
         with platform.leases.shared(home.name, patience=PATIENCE_SECONDS):
             platform.storage.unlock(home, key)
             _write_down(platform, user, home)
@@ -244,16 +242,23 @@ def tend(platform: Platform, now: datetime) -> None:
     for user_id, userhash in rows:
         name = f"{HOME_PREFIX}{userhash}"
         if name in opened:
-            try:
-                _measure(platform, user_id, name)
-            except RootBloodError as error:
-                LOG.warning("home.not-measured", home=name, why=error.message)
+            _try_to_measure(platform, user_id, name)
         # Of one that could not be locked wholly only the key is left here.
         elif platform.keyring.get(name) is None:
             continue
         if userhash not in used:
             lock_unused(platform, user_id, userhash, now)
     bury(platform, now)
+
+
+def _try_to_measure(platform: Platform, user_id: int, name: str) -> None:
+    try:
+        _measure(platform, user_id, name)
+    except RootBloodError as error:
+        LOG.warning("home.not-measured", home=name, why=error.message)
+    except Exception:  # one home must not keep all others from being tended
+        db.session.rollback()
+        LOG.exception("home.not-measured", home=name)
 
 
 def _measure(platform: Platform, user_id: int, name: str) -> None:
@@ -266,7 +271,7 @@ def _measure(platform: Platform, user_id: int, name: str) -> None:
     allowed = allowance_of(platform.settings, user).disk_bytes
     end_reading()
     files, capacity = _measured(platform, name, allowed)
-    if (files, capacity) != before:
+    if files is not None and (files, capacity) != before:  # else it was locked meanwhile
         with writing():
             db.session.refresh(row)
             _fill_in(row, files, capacity)
@@ -277,10 +282,10 @@ def brake(platform: Platform) -> None:
     free, reserve = host_free_bytes(platform), platform.settings.reserve_bytes
     engaged = platform.brake.on
     platform.brake.on = free < reserve // 2 or (engaged and free < reserve)
-    if engaged or platform.brake.on:
-        for name in platform.storage.unlocked():
-            with suppress(RootBloodError):
-                platform.storage.brake(name, platform.brake.on)
+    # Each time: one may have been opened since, or braked by a server that was killed.
+    for name in platform.storage.unlocked() if Feature.CAPPED in platform.storage.features else ():
+        with suppress(RootBloodError):
+            platform.storage.brake(name, platform.brake.on)
     if engaged != platform.brake.on:
         LOG.warning("disk.brake", on=platform.brake.on, free_bytes=free)
 
@@ -292,11 +297,14 @@ def host_free_bytes(platform: Platform) -> int:
 
 def bury(platform: Platform, now: datetime) -> None:
     """Delete the files of accounts that were deleted long enough ago."""
-    due = select(Remains).where(Remains.delete_after <= now)
+    due, here = select(Remains).where(Remains.delete_after <= now), platform.storage
     for row in db.session.scalars(due).all():
         end_reading()
+        if row.place is not None and not here.is_place(row.place):
+            LOG.warning("home.not-destroyed", home=row.home, why=f"It is kept at {row.place}")
+            continue
         try:
-            platform.storage.destroy(row.home)
+            here.destroy(row.home)
         except RootBloodError as error:
             LOG.warning("home.not-destroyed", home=row.home, why=error.message)
             continue

@@ -13,9 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from sqlalchemy.exc import DBAPIError
+
 from models import end_reading, utcnow
 from orchestrator.errors import HomeBusy, NotFound, RootBloodError
 from orchestrator.logs import log
+from orchestrator.outages import outage_of
 
 LOG = log(__name__)
 REMEMBERED_SECONDS = 300.0
@@ -138,9 +141,11 @@ class Jobs:
         except RootBloodError as error:
             LOG.warning("job.failed", kind=job.kind.value, why=error.message)
             job.error = error
-        except Exception:
-            LOG.exception("job.crashed", kind=job.kind.value)
-            job.error = RootBloodError(hint="It has been logged. Try again.")
+        except Exception as error:
+            outage = outage_of(error) if isinstance(error, DBAPIError) else None
+            if outage is None:
+                LOG.exception("job.crashed", kind=job.kind.value)
+            job.error = outage or RootBloodError(hint="It has been logged. Try again.")
         if job.error is not None:
             job.state, job.text = JobState.FAILED, str(job.error)
         job.ended_at = time.monotonic()

@@ -8,7 +8,7 @@ what is in the database opens nothing, and a copy ends with the sign-in or the t
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, select
+from sqlalchemy import ColumnElement, and_, delete, select, update
 
 from models import (
     KeySlot,
@@ -24,7 +24,7 @@ from models import (
 )
 from orchestrator import escrow
 from orchestrator.offload import offload
-from orchestrator.passwords import verify
+from orchestrator.passwords import hash_password, is_cheap, verify
 from orchestrator.settings import Settings
 from orchestrator.storage import keys
 
@@ -154,14 +154,39 @@ def ensure_key(
     made = make_key(settings, user.userhash, password)
     with writing():
         one_at_a_time(user.id)
-        hash_now = db.session.scalar(select(User.password_hash).where(User.id == user.id))
-        if hash_now != proven:
+        if _hash_of(user.id) != proven:
             return None
         if not has_slot(user, Slot.PASSWORD):
             for kind, copy in made.copies:
                 put(user.id, kind, copy, now)
             return made.key
     return key_of(user, Proof(Slot.PASSWORD, None, password))  # another sign-in was faster
+
+
+def settle_cost(user: User, proven: str, now: datetime, key: bytes, password: str) -> str | None:
+    """See to it that trying passwords costs as much as it does today; return the hash in force.
+
+    None when that is not of this password any more.
+    """
+    copy = _copy(_is(user.id, Slot.PASSWORD))
+    if is_cheap(proven) or (copy is not None and keys.is_cheap(copy)):
+        dearer, dearer_hash = password_copy(key, user.userhash, password), hash_password(password)
+        with writing():
+            one_at_a_time(user.id)
+            if _hash_of(user.id) == proven:
+                put(user.id, Slot.PASSWORD, dearer, now)
+                renewed = update(User).where(User.id == user.id)
+                db.session.execute(renewed.values(password_hash=dearer_hash))
+                return dearer_hash
+    in_force = _hash_of(user.id)
+    end_reading()
+    if in_force == proven or (in_force is not None and prove(user, password)[0]):
+        return in_force  # another sign-in was faster
+    return None
+
+
+def _hash_of(user_id: int) -> str | None:
+    return db.session.scalar(select(User.password_hash).where(User.id == user_id))
 
 
 def settle_escrow(settings: Settings, user: User, now: datetime, key: bytes) -> None:

@@ -101,6 +101,7 @@ def _restore_all(platform: Platform, user: User, id: str, job: Job, proof: Proof
     with _discarding(platform, name):
         with snapshot_room.reading(platform, user, proof) as room:
             job.progress("Restoring your home")
+            snapshot_room.leave_staged(platform, user.userhash)
             storage.stage(room.home, room.key)
             with snapshot_room.staged(room) as beside:
                 told = _rebuild(beside, id)

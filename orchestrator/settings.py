@@ -130,7 +130,7 @@ class Settings:
     snapshot_keep_weeks: int = _setting(4, "Keep the last snapshot of this many weeks.",
                                         unit="count")  # fmt: skip
     backup_url: str = _setting(
-        "", "Keep snapshots there instead of beside the homes: s3:, sftp: or rest: as restic knows "
+        "", "Keep snapshots there instead of beside the homes: s3: or rest: as restic knows "
         "them. Each home gets a repository of its own below it."
     )  # fmt: skip
     backup_environment: str = _setting(

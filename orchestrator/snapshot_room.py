@@ -68,7 +68,8 @@ class Room:
         try:
             for line in _lines(process, deadline):
                 if isinstance(line, dict) and "ended" in line:
-                    _check(int(line["ended"]), str(line["said"]), ok)
+                    said = restic.redacted(str(line["said"]), self.repository)
+                    _check(int(line["ended"]), said, ok)
                     if line["ended"]:
                         yield line
                     return
@@ -95,7 +96,7 @@ class Room:
             "do": do,
             "directory": self.directory,
             "repository": self.repository,
-            "restic": restic.command(self.repository),
+            "restic": restic.COMMAND,
             "password": derive(self.key, "restic").hex(),
         }
         try:
@@ -227,6 +228,11 @@ def staged(room: Room) -> Iterator[Room]:
         yield Room(room.platform, room.user, room.home, room.key, name, STAGED, room.repository)
     finally:
         room.platform.engine.remove(name)
+
+
+def leave_staged(platform: Platform, userhash: str) -> None:
+    """End the restore of a whole home that a killed server left behind."""
+    platform.engine.remove(name_of(userhash, "-restore"))
 
 
 def remove(platform: Platform, userhash: str) -> None:

@@ -1,5 +1,6 @@
 """Bring a workspace up, or bring it back: one claim, a turn among the starts, one container."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -51,7 +52,7 @@ def _answers(platform: Platform, container: str) -> bool:
 def _start(platform: Platform, row: Workspace, actor: Actor) -> Workspace:
     workspaces.set_state(platform, row, State.STARTING)
     try:
-        with _turn_to_start(platform, row):
+        with _turn_to_start(platform, row), _keeping_claim(platform, row):
             _run(platform, row, actor)
     except Busy:  # another server took over: the row is not ours any more
         raise
@@ -94,6 +95,24 @@ def _turn_to_start(platform: Platform, row: Workspace) -> Iterator[None]:
         yield
     finally:
         platform.starts.release()
+
+
+@contextmanager
+def _keeping_claim(platform: Platform, row: Workspace) -> Iterator[None]:
+    """Renew the claim for as long as it takes: a home may have to be mended or taken over first."""
+    ended = threading.Event()
+
+    def keep() -> None:
+        while not ended.wait(RENEW_SECONDS):
+            with platform.jobs.context(), suppress(Busy):
+                platform.claims.renew(row.id)
+
+    keeper = threading.Thread(target=keep, name="claim", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def _run(platform: Platform, row: Workspace, actor: Actor) -> None:

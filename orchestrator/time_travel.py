@@ -1,7 +1,6 @@
 """Look into snapshots: folders, versions of a file, differences, and what to take away."""
 
 import base64
-import difflib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from orchestrator.engines import Process
 from orchestrator.errors import BadInput, Conflict, EngineError, NotFound, SnapshotError
 from orchestrator.keys import Proof
 from orchestrator.names import parse_home_path
-from orchestrator.offload import offload
 from orchestrator.platform import Platform
 from orchestrator.snapshot_room import Room
 from orchestrator.storage import restic
@@ -26,7 +24,22 @@ DIFF_BYTES = 1 << 20
 CHUNK_BYTES = 256 << 10
 STALL_SECONDS = 120.0
 _CACHED_ENTRIES = 50_000
-_DIFF_LINES = 20_000
+DIFF_SECONDS = 10
+# Reads both texts, the older one first, and writes what GNU diff says of them. Memory and time are
+# those of the container, and whoever does not get through in time is told so by the exit code.
+_COMPARE = """
+import subprocess, sys, tempfile
+length, seconds = int(sys.argv[1]), int(sys.argv[2])
+both = sys.stdin.buffer.read()
+with tempfile.TemporaryDirectory() as place:
+    for name, text in (("older", both[:length]), ("newer", both[length:])):
+        with open(f"{place}/{name}", "wb") as file:
+            file.write(text)
+    argv = ["diff", "--text", "-u", "--label", "older", "--label", "newer", "older", "newer"]
+    done = subprocess.run(argv, cwd=place, stdout=subprocess.PIPE, timeout=seconds)
+sys.stdout.buffer.write(done.stdout)
+sys.exit(done.returncode > 1)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +179,15 @@ def diff(
     with snapshot_room.reading(platform, user, proof) as room:
         before = _kept_bytes(room, row.restic_id, path)
         after = _kept_bytes(room, other.restic_id, path) if other else _present_bytes(room, path)
-    if before is None and after is None:
-        raise NotFound("There is no such file")
-    older_id = older if before is not None else None
-    texts = [b"" if data is None else data for data in (before, after)]
-    if any(len(data) > DIFF_BYTES for data in texts):
-        return Difference(older_id, newer, too_large=True)
-    if any(b"\0" in data for data in texts):
-        return Difference(older_id, newer, binary=texts[0] != texts[1])
-    text = offload(_unified, texts[0], texts[1])
+        if before is None and after is None:
+            raise NotFound("There is no such file")
+        older_id = older if before is not None else None
+        texts = [b"" if data is None else data for data in (before, after)]
+        if any(len(data) > DIFF_BYTES for data in texts):
+            return Difference(older_id, newer, too_large=True)
+        if any(b"\0" in data for data in texts):
+            return Difference(older_id, newer, binary=texts[0] != texts[1])
+        text = _unified(room, texts[0], texts[1])
     if text is None:
         return Difference(older_id, newer, too_large=True)
     return Difference(older_id, newer, text=text)
@@ -213,16 +226,18 @@ def _present_bytes(room: Room, path: str) -> bytes | None:
     return base64.b64decode(told["data"])
 
 
-def _unified(older: bytes, newer: bytes) -> str | None:
-    """Return the diff, None where comparing so many lines would take too long."""
-    before, after = (
-        data.decode(errors="replace").splitlines(keepends=True) for data in (older, newer)
+def _unified(room: Room, older: bytes, newer: bytes) -> str | None:
+    """Return the diff, None where it is too large or takes too long.
+
+    Two texts can be made to take minutes to compare, so it is their owner's container that does.
+    """
+    argv = ("/usr/bin/python3", "-I", "-c", _COMPARE, str(len(older)), str(DIFF_SECONDS))
+    done = room.platform.engine.exec(
+        room.container, argv, stdin=older + newer, timeout=DIFF_SECONDS * 3
     )
-    if len(before) + len(after) > _DIFF_LINES:
+    if done.exit_code != 0 or len(done.stdout) > DIFF_BYTES:
         return None
-    lines = difflib.unified_diff(before, after, "older", "newer")
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
-                   for line in lines)  # fmt: skip
+    return done.stdout.decode(errors="replace")
 
 
 class Download:

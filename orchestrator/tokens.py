@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select
 
-from models import Slot, Standing, Token, User, db, writing
+from models import Slot, Standing, Token, User, db, rows_changed, writing
 from orchestrator import accounts, audit, keys
 from orchestrator.errors import BadInput, NotFound
 from orchestrator.keys import Proof
@@ -87,8 +87,12 @@ def revoke(user: User, now: datetime, token_id: int, *, address: str) -> None:
         audit.record(now, user.username, "token.deleted", token.name, address=address)
 
 
-def delete_expired(now: datetime) -> None:
-    """Delete the tokens that have expired; what they hold open goes with them."""
-    if db.session.scalar(select(Token.id).where(Token.expires_at < now).limit(1)) is not None:
-        with writing():
-            db.session.execute(delete(Token).where(Token.expires_at < now))
+def delete_expired(now: datetime) -> bool:
+    """Delete the tokens that have expired; return whether there were any.
+
+    What they hold open goes with them, and their copies of homes' keys: see :func:`keys.scrub`.
+    """
+    if db.session.scalar(select(Token.id).where(Token.expires_at < now).limit(1)) is None:
+        return False
+    with writing():
+        return rows_changed(delete(Token).where(Token.expires_at < now)) > 0

@@ -30,11 +30,13 @@ from orchestrator.errors import (
     RootBloodError,
 )
 from orchestrator.keys import Proof
+from orchestrator.logs import log
 from orchestrator.names import parse_workspace
 from orchestrator.platform import Platform
 from orchestrator.policy import allowance_of, check_limits, default_limits
 from orchestrator.spec import Limits
 
+LOG = log(__name__)
 DEFAULT_NAME = "main"
 STOP_GRACE_SECONDS = 10.0
 SNOOZE_MINUTES_MAX = 24 * 60
@@ -279,7 +281,11 @@ def _hang_up(row: Workspace) -> None:
 def _ended(platform: Platform, user: User, container: str) -> None:
     """Tidy up after a container that runs no more; the owner's last one takes the key along."""
     platform.sampler.forget(container)
-    homes.lock_unused(platform, user.id, user.userhash, utcnow())
+    try:
+        homes.lock_unused(platform, user.id, user.userhash, utcnow())
+    except Exception:  # it has stopped all the same, and the next sweep locks the home
+        db.session.rollback()
+        LOG.exception("home.not-locked", home=user.userhash)
     _announce(platform, user.id)
 
 

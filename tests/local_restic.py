@@ -30,6 +30,8 @@ class LocalEngine(WatchedEngine):
         self.root = root
         self.asked: list[str] = []
         """What restic was told, in order."""
+        self.before: tuple[str, ...] = ()
+        """A command that what runs in containers is run by, as setpriv(1)."""
 
     def directory(self, source: str) -> Path:
         found = self.root / source
@@ -43,7 +45,10 @@ class LocalEngine(WatchedEngine):
             return super().exec(name, argv, stdin=stdin, timeout=timeout)
         self._note(name)
         done = subprocess.run(
-            [self._here(name, word) for word in argv], capture_output=True, check=False
+            [self._here(name, word) for word in argv],
+            input=stdin,
+            capture_output=True,
+            check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -51,7 +56,7 @@ class LocalEngine(WatchedEngine):
         if not name.startswith("rbx-"):
             return super().spawn(name, argv)
         self._note(name)
-        return _Process(self, name, [sys.executable, *argv[1:]])
+        return _Process(self, name, [*self.before, sys.executable, *argv[1:]])
 
     def _note(self, name: str) -> None:
         self._running(name)

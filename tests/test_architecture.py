@@ -16,6 +16,7 @@ FLOOR = {
     "orchestrator.spec",
     "orchestrator.stream",
     "orchestrator.errors",
+    "orchestrator.offload",
     "orchestrator.engines",
     "orchestrator.storage",
 }

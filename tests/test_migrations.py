@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import inspect, select, text
 
 import init_db
-from models import Template, db
+from models import Template, User, db, utcnow
 from orchestrator.settings import Settings
 from tests import postgres
 from tests.app_fixtures import close, make_platform, together
@@ -62,6 +62,76 @@ def test_every_step_can_be_taken_back_and_again(empty: Flask) -> None:
         assert tables() == {"alembic_version"}
         flask_migrate.upgrade()
         assert set(db.metadata.tables) < tables()
+
+
+def _insert(table: str, **values: object) -> None:
+    columns, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+    db.session.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({marks})"), values)
+
+
+def _fill_first_schema() -> None:
+    """Have two people with all that people had before homes; a third has been deleted."""
+    at = utcnow()
+    sized = {"cpus": 1.5, "memory_bytes": 1 << 33, "pids": 9}
+    said = {"title": "", "description": "", "image": "x:1", "ports": "[]"}
+    _insert("templates", id=1, name="box", read_only_root=True, enabled=True, created_at=at,
+            **said, **sized)  # fmt: skip
+    for id, name in ((1, "ann"), (2, "bob"), (3, "carl")):
+        _insert("users", id=id, username=name, password_hash="h", userhash=f"{id:016x}",
+                uid=20000 + id, role="user", standing="active", max_cpus=0.5,
+                created_at=at)  # fmt: skip
+        _insert("logins", id=id, user_id=id, secret_hash=f"l{id}", address="", agent="",
+                created_at=at, last_seen_at=at)  # fmt: skip
+        _insert("tokens", id=id, user_id=id, name="ci", prefix="rb_", secret_hash=f"t{id}",
+                created_at=at, expires_at=at)  # fmt: skip
+        _insert("workspaces", id=id, user_id=id, template_id=1, name="main", state="running",
+                reason="", log="", created_at=at, **sized)  # fmt: skip
+        _insert("active_sessions", id=id, user_id=id, workspace_id=id, login_id=id,
+                kind="terminal", address="", server="s", opened_at=at, last_seen_at=at)  # fmt: skip
+        _insert("events", id=id, at=at, actor=name, action="a", target="", address="",
+                detail='{"k": 1}')  # fmt: skip
+        _insert("invites", id=id, secret_hash=f"i{id}", created_by=name, created_at=at,
+                expires_at=at)  # fmt: skip
+    db.session.execute(text("DELETE FROM users WHERE id = 3"))
+    db.session.commit()
+
+
+def _kept() -> dict[str, list[dict[str, object]]]:
+    """Return every row of the first schema's tables, without what later steps added to it."""
+    added = {"max_disk_bytes", "max_hours"}
+    names = ("templates", "users", "logins", "tokens", "workspaces", "active_sessions", "events",
+             "invites")  # fmt: skip
+    if db.engine.dialect.name == "sqlite":
+        names += ("sqlite_sequence",)
+    found = {}
+    for name in names:
+        rows = db.session.execute(text(f"SELECT * FROM {name} ORDER BY 1")).mappings()
+        found[name] = [{k: v for k, v in row.items() if k not in added} for row in rows]
+    db.session.rollback()
+    # Of the tables that came and went SQLite has a number left, which harms nobody.
+    sequences = found.get("sqlite_sequence", [])
+    sequences[:] = [row for row in sequences if row["name"] in found]
+    return found
+
+
+@both
+def test_what_people_have_outlives_every_step_there_and_back(empty: Flask) -> None:
+    with empty.app_context():
+        flask_migrate.upgrade(revision="0001")
+        _fill_first_schema()
+        before = _kept()
+        assert [len(rows) for rows in before.values()] == [1, 2, 2, 2, 2, 2, 3, 3, 2][: len(before)]
+        for step in (flask_migrate.upgrade, flask_migrate.downgrade, flask_migrate.upgrade):
+            db.engine.dispose()
+            step(revision="0001" if step is flask_migrate.downgrade else "head")
+            assert _kept() == before, step
+        assert {user.max_disk_bytes for user in db.session.scalars(select(User))} == {None}
+        _insert("users", username="dora", password_hash="h", userhash="d", uid=30000, role="user",
+                standing="active", created_at=utcnow(),
+                **({"id": 4} if db.engine.dialect.name != "sqlite" else {}))  # fmt: skip
+        newest = db.session.scalar(select(User.id).order_by(User.id.desc()).limit(1))
+        assert newest == 4, "Carl's number is not given again"
+        db.session.rollback()
 
 
 def test_there_is_one_line_of_migrations() -> None:

@@ -17,11 +17,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from models import Slot, utcnow
 from orchestrator import accounts, keys, recovery, tokens
-from orchestrator.errors import Forbidden, RootBloodError
+from orchestrator.errors import Forbidden, RootBloodError, WrongCredentials
 from orchestrator.storage import Feature
 from web import present
 from web.forms import form_page, number
-from web.identity import address, agent, caller, cut_off, platform, remember
+from web.identity import address, agent, caller, cut_off, forget, platform, remember
 from web.limits import limit_own_password
 
 pages = Blueprint("account", __name__, url_prefix="/account")
@@ -96,6 +96,9 @@ def change_password() -> Response | BaseResponse:
             address=address(),
             agent=agent(),
         )
+    except WrongCredentials:
+        forget()  # who was faster has ended this sign-in, too
+        raise
     except RootBloodError as error:
         return _page(error)
     cut_off(user)
@@ -117,6 +120,9 @@ def make_recovery_code() -> Response:
             request.form.get("password", ""),
             address=address(),
         )
+    except WrongCredentials:
+        forget()  # a new password has ended this sign-in meanwhile
+        raise
     except RootBloodError as error:
         return _page(error)
     return code_page(code, url_for("account.show"))

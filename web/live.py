@@ -2,33 +2,21 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
 
 from flask import Flask, Response
 
-from models import Login, Token, User, db, utcnow
+from models import utcnow
 from orchestrator import workspaces
 from orchestrator.errors import TooManyRequests
 from orchestrator.platform import Platform
 from web import present
 from web.identity import Caller
+from web.license import License
 
 STREAMS_MAX = 40
 """Of one person: at each change of theirs every one of them looks."""
 LOOK_SECONDS = 5.0
 """Also look this often, for what other servers on the same database did."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """Who was let in, and by what."""
-
-    user_id: int
-    login_id: int | None
-    token_id: int | None
-    secret_hash: str
-    """The login's or token's: its number may be the next one's as soon as it is gone."""
 
 
 def response(app: Flask, caller: Caller) -> Response:
@@ -41,28 +29,22 @@ def response(app: Flask, caller: Caller) -> Response:
         raise TooManyRequests(
             f"You follow events in {STREAMS_MAX} places already", hint="Close some pages."
         )
-    stream = Response(_stream(app, _seen(caller)), mimetype="text/event-stream")
+    stream = Response(_stream(app, License.of(caller)), mimetype="text/event-stream")
     stream.call_on_close(lambda: feed.leave(user_id))
     stream.headers["Cache-Control"] = "no-store"
     stream.headers["X-Accel-Buffering"] = "no"
     return stream
 
 
-def _seen(caller: Caller) -> _Seen:
-    row = caller.login or caller.token
-    assert row is not None
-    return _Seen(caller.user.id, caller.login_id, caller.token_id, row.secret_hash)
-
-
-def _stream(app: Flask, seen: _Seen) -> Iterator[str]:
+def _stream(app: Flask, license: License) -> Iterator[str]:
     platform: Platform = app.extensions["rootblood"]
-    feed, user_id, sent, told = platform.feed, seen.user_id, "", dict[str, object]()
+    feed, user_id, sent, told = platform.feed, license.user_id, "", dict[str, object]()
     yield "retry: 2000\n\n"
     while not feed.closed:
         version = feed.version(user_id)
         # Each look has a session of its own: a stream must not hold a connection while it waits.
         with app.app_context():
-            state = _look(platform, seen)
+            state = _look(platform, license)
         if state is None:
             yield _event("signed-out", "{}")
             return
@@ -78,25 +60,15 @@ def _stream(app: Flask, seen: _Seen) -> Iterator[str]:
         feed.wait(user_id, version, timeout=LOOK_SECONDS)
 
 
-def _look(platform: Platform, seen: _Seen) -> str | None:
+def _look(platform: Platform, license: License) -> str | None:
     """Return the state as JSON, or None when the caller may not see it any more."""
-    now = utcnow()
-    user = db.session.get(User, seen.user_id)
-    login = db.session.get(Login, seen.login_id) if seen.login_id else None
-    token = db.session.get(Token, seen.token_id) if seen.token_id else None
-    if (row := login or token) is None or row.secret_hash != seen.secret_hash:
+    now, who = utcnow(), license.holder(platform)
+    if who is None:
         return None
-    if login is not None:
-        proved = login.last_seen_at > now - timedelta(seconds=platform.settings.login_seconds)
-    else:
-        proved = token is not None and token.expires_at > now
-    if user is None or not user.is_active or not proved:
-        return None
-    who = Caller(user, login=login, token=token)
-    rows = present.workspaces(platform, now, workspaces.of_user(user))
+    rows = present.workspaces(platform, now, workspaces.of_user(who.user))
     return json.dumps(
         {
-            "user": present.me(platform, user).model_dump(mode="json"),
+            "user": present.me(platform, who.user).model_dump(mode="json"),
             "workspaces": [row.model_dump(mode="json") for row in rows],
             "home": present.home(platform, who, now).model_dump(mode="json"),
         }

@@ -45,8 +45,10 @@ def home(platform: Platform, who: Caller, now: datetime) -> home_schema.Home:
     hours_used = hours.used(user, now)
     next_snapshot = snapshot_schedule.next_due(platform, user)
     end_reading()
-    locked = name not in storage.unlocked()
-    live = None if locked else storage.usage(name)
+    encrypted, capped = (f in storage.features for f in (Feature.ENCRYPTED, Feature.CAPPED))
+    # A storage that does neither may keep its homes in an engine, which may not answer.
+    locked = encrypted and not storage.is_unlocked(name)
+    live = None if locked or not capped else storage.usage(name)
     files = live if live is not None else row.files_bytes if row and row.capped else None
     split = home_schema.HomeSplit(
         files_bytes=files,
@@ -55,12 +57,11 @@ def home(platform: Platform, who: Caller, now: datetime) -> home_schema.Home:
     )
     allowed = row.allowance_bytes if row else allowance.disk_bytes
     used = (files or 0) + split.snapshots_bytes + split.images_bytes
-    capped = Feature.CAPPED in storage.features
     return home_schema.Home(
         storage=storage.kind,
-        encrypted=Feature.ENCRYPTED in storage.features,
+        encrypted=encrypted,
         capped=capped,
-        locked=locked and Feature.ENCRYPTED in storage.features,
+        locked=locked,
         key_at_hand=at_hand,
         unlocked_until=row.unlocked_until if row and not locked else None,
         allowance_bytes=allowed,

@@ -4,14 +4,13 @@ The API answers with problem documents (RFC 9457) that carry our ``slug`` and ``
 the same facts as HTML.
 """
 
-import sqlite3
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, Response, g, jsonify, make_response, redirect, render_template, request
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing.exceptions import WebsocketMismatch
 from werkzeug.wrappers import Response as BaseResponse
@@ -19,6 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from models import db
 from orchestrator import errors
 from orchestrator.logs import log
+from orchestrator.outages import outage_of
 from web.identity import find_caller
 
 LOG = log(__name__)
@@ -116,15 +116,6 @@ def _http_problem(error: HTTPException) -> dict[str, Any]:
     }
 
 
-def disk_is_full(error: DBAPIError) -> bool:
-    """Return whether the database had no space to write: nothing of the request was kept.
-
-    Codes: https://sqlite.org/rescode.html#full and PostgreSQL's appendix A.
-    """
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return code == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", None) == "53100"
-
-
 def install(app: Flask) -> None:
     """Register the handlers."""
 
@@ -146,12 +137,8 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(DBAPIError)
     def on_database(error: DBAPIError) -> BaseResponse:
-        if disk_is_full(error):
-            return on_known(errors.NoSpace())
-        if isinstance(error, OperationalError):
-            LOG.error("database.unreachable", reason=str(error.orig))
-            return on_known(errors.DatabaseUnreachable())
-        return on_bug(error)
+        outage = outage_of(error)
+        return on_known(outage) if outage is not None else on_bug(error)
 
     @app.errorhandler(Exception)
     def on_bug(error: Exception) -> Response:

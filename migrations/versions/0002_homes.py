@@ -131,6 +131,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("home", sa.String(length=32), nullable=False),
         sa.Column("username", sa.String(length=30), nullable=False),
+        sa.Column("storage", sa.String(length=16), nullable=True),
+        sa.Column("place", sa.String(length=512), nullable=True),
         _when("delete_after"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_remains")),
         sa.UniqueConstraint("home", name=op.f("uq_remains_home")),

@@ -44,6 +44,8 @@ class Home:
     """What files and snapshots may take together."""
     reserved_bytes: int = 0
     """Of the capacity, what snapshots take and files therefore may not."""
+    known: bool = False
+    """Its files are somewhere: where they are not found here, it is not made anew."""
 
 
 class Storage(Protocol):
@@ -51,29 +53,38 @@ class Storage(Protocol):
 
     Callers see to it that calls that change one home come one at a time (orchestrator.homes); a
     storage sees to it that two processes which do not know of each other damage nothing.
-    Errors: NoSpace, StorageError, EngineUnreachable where an engine keeps the homes.
+    Errors: NoSpace, StorageError, EngineUnreachable where an engine keeps the homes. What is in use
+    raises HomeBusy; Busy would say that a workspace's claim was lost.
     """
 
     kind: Kind
     features: frozenset[Feature]
-    place: str
-    """Names the directory and machine that hold the homes: a home is in exactly one."""
     reason: str
     """Why homes are kept this way and not in a better one; empty where there is none better."""
+
+    @property
+    def place(self) -> str:
+        """Name what holds the homes, wherever it is moved: a home is in exactly one place."""
+
+    def is_place(self, text: str) -> bool:
+        """Tell whether ``text`` names this place, also as versions before this one named it."""
 
     def unlock(self, home: Home, key: bytes) -> None:
         """Make the home usable; creates it on first use and fits it to its capacity.
 
         Idempotent. ``key`` is the home's 32 bytes; a storage that does not encrypt ignores it. A
         home whose files do not fit a smaller capacity stays as large as it has to.
-        Raises: WrongKey.
+        Raises: WrongKey; StorageError where a known home is not there.
         """
 
     def lock(self, name: str) -> None:
-        """Make the home unreadable again. Absent or locked is success. Raises: Busy."""
+        """Make the home unreadable again. Absent or locked is success. Raises: HomeBusy."""
 
     def unlocked(self) -> frozenset[str]:
         """Return the names of the homes that are usable now, also from before a crash."""
+
+    def is_unlocked(self, name: str) -> bool:
+        """Tell whether the one home is usable now, cheaply."""
 
     def mount(self, name: str, target: str) -> Mount:
         """Return how a container mounts the unlocked home at ``target``.
@@ -89,7 +100,11 @@ class Storage(Protocol):
         """
 
     def usage(self, name: str) -> int | None:
-        """Return the bytes that files take, None when not known cheaply or the home is locked."""
+        """Return the bytes that files take, None when not known cheaply or the home is locked.
+
+        Where a home holds only so many files, and they are nearer to that than their bytes are to
+        the capacity, it is as large a share of what files may take: a home that is full looks full.
+        """
 
     def capacity(self, name: str) -> int | None:
         """Return the bytes that files and snapshots may take now, None when locked or not capped.
@@ -118,29 +133,30 @@ class Storage(Protocol):
     def stage(self, home: Home, key: bytes) -> None:
         """Make an empty place beside the home, to restore into; one left over is emptied.
 
-        It has the home's size and key, and is gone when a server starts. Raises: Busy.
-        It is usable by :meth:`mount` under the name ``<home.name>.staged``.
+        It has the home's size and key, and is usable by :meth:`mount` under the name
+        ``<home.name>.staged``. It is gone when a server starts after the end of this one; where
+        homes are local, another's start does not touch it. Raises: HomeBusy.
         """
 
     def adopt(self, home: Home, key: bytes) -> None:
         """Put what was staged in the home's place, for which neither may be in use.
 
-        Afterwards the home is unlocked if it was before; with nothing staged it stays as it is.
-        After a crash at any point the home is wholly the old or, once this was called again or
-        the home unlocked, wholly the new one. Raises: Busy.
+        Afterwards the home is unlocked if it was before. After a crash at any point the home is
+        wholly the old or, once this was called again or the home unlocked, wholly the new one.
+        Once more is success. Raises: HomeBusy; StorageError when nothing is staged.
         """
 
     def discard(self, name: str) -> None:
-        """Throw away what was staged for the home ``name``. Absent is success. Raises: Busy."""
+        """Throw away what was staged for the home ``name``. Absent is success. Raises: HomeBusy."""
 
     def destroy(self, name: str) -> None:
         """Delete the home, its repository and what was staged, for good. Absent is success.
 
-        Raises: Busy.
+        Raises: HomeBusy.
         """
 
     def reconcile(self) -> None:
         """Mend what a crash left half done: called once when a server starts."""
 
     def close(self) -> None:
-        """Let go of connections; the storage opens others when used again."""
+        """Let go of connections and of what is staged; what is used again is opened again."""

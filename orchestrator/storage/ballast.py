@@ -7,10 +7,11 @@ space on the host.
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.errors import AllowanceReached
+from orchestrator.offload import offload
 
 _RESERVED, _BRAKE = "reserved", "brake"
 _SLACK_BYTES = 1 << 20
@@ -41,11 +42,12 @@ def reserve(point: Path, nbytes: int, *, partly: bool = False) -> None:
     with _opened(point / _RESERVED) as descriptor:
         before = os.fstat(descriptor).st_size
         if nbytes <= before:
-            os.ftruncate(descriptor, nbytes)
+            offload(os.ftruncate, descriptor, nbytes)
             return
         brake = _size(point / _BRAKE)
         if brake:  # what the brake holds is the files' as much as free space is
-            os.truncate(point / _BRAKE, max(0, brake - (nbytes - before) - _SLACK_BYTES))
+            rest = max(0, brake - (nbytes - before) - _SLACK_BYTES)
+            offload(os.truncate, point / _BRAKE, rest)
         if partly:
             most = max(0, free_bytes(point) - _SLACK_BYTES)
             nbytes = min(nbytes, before + most)
@@ -60,7 +62,7 @@ def reserve(point: Path, nbytes: int, *, partly: bool = False) -> None:
 def brake(point: Path, on: bool) -> None:
     """Take all free blocks, also those that came free since the last call; or give them back."""
     if not on:
-        (point / _BRAKE).unlink(missing_ok=True)
+        _delete(point / _BRAKE)
         return
     with _opened(point / _BRAKE) as descriptor:
         step = free_bytes(point)
@@ -80,7 +82,12 @@ def is_braked(point: Path) -> bool | None:
 def drop(point: Path) -> None:
     """Give everything back."""
     for name in (_BRAKE, _RESERVED):
-        (point / name).unlink(missing_ok=True)
+        _delete(point / name)
+
+
+def _delete(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        offload(os.unlink, path)
 
 
 def _grow(descriptor: int, before: int, size: int) -> bool:
@@ -88,9 +95,9 @@ def _grow(descriptor: int, before: int, size: int) -> bool:
     if size <= before:
         return True
     try:
-        os.posix_fallocate(descriptor, before, size - before)
+        offload(os.posix_fallocate, descriptor, before, size - before)
     except OSError as error:
-        os.ftruncate(descriptor, before)
+        offload(os.ftruncate, descriptor, before)
         if error.errno != errno.ENOSPC:
             raise
         return False

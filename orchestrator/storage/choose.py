@@ -112,9 +112,8 @@ def _show(volumes: Volumes, tree: Path, verdict: Path) -> None:
     except (EngineUnreachable, ImageMissing) as error:
         # At a server's start either may still be on its way.
         _log.info("storage.engine-not-asked", extra={"why": error.message})
-        seen = _seen_before(verdict)
-        if seen is None:
-            seen = _shares_mounts(volumes.client.url)
+        before = _seen_before(verdict)
+        seen = _shares_mounts(volumes.client.url) if before is None else before
     except (EngineError, tarfile.TarError, KeyError):
         seen = False
         verdict.write_text(_NO)

@@ -13,7 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.errors import Busy, NoSpace, RootBloodError, StorageError, WrongKey
+from orchestrator.errors import HomeBusy, NoSpace, RootBloodError, StorageError, WrongKey
+from orchestrator.offload import offload
 from orchestrator.storage import Home, ballast, ext4, fscrypt, mounts
 from orchestrator.storage.commands import run
 from orchestrator.storage.fscrypt import KeyState
@@ -73,6 +74,7 @@ class Image:
             if not self._is_mounted():
                 self.close(hold=hold)  # what a killed server may have left there
                 self._mount(self.file, home, hold)
+                ballast.brake(self.point, False)  # a power cut leaves it in the image
             self.give_key(key)
         except BaseException:
             with suppress(RootBloodError, OSError):
@@ -119,7 +121,7 @@ class Image:
         run("sync", "-f", str(self.point), hold=hold, long=True)
 
     def close(self, *, hold: int) -> None:
-        """Take the key away and unmount; closed is success. Raises: Busy."""
+        """Take the key away and unmount; closed is success. Raises: HomeBusy."""
         mounted = mounts.mounted_on(self.point)
         if mounted is not None:
             try:
@@ -136,7 +138,7 @@ class Image:
             self.point.rmdir()
 
     def delete(self, *, hold: int) -> None:
-        """Close the image and delete it; absent is success. Raises: Busy."""
+        """Close the image and delete it; absent is success. Raises: HomeBusy."""
         self.close(hold=hold)
         files = (self.file, self.making, ext4.undo_file(self.file))
         if found := [str(file) for file in files if file.exists()]:
@@ -166,14 +168,19 @@ class Image:
         return found.f_blocks * found.f_frsize
 
     def usage(self) -> int:
-        """Return the bytes that files take in the open image."""
+        """Return the bytes that files take in the open image, or their number if that is more.
+
+        Their number counts as the same share of what files may take.
+        """
         found = os.statvfs(self.point)
         taken = (found.f_blocks - found.f_bfree) * found.f_frsize
-        return max(0, taken - ballast.held_bytes(self.point))
+        theirs = found.f_blocks * found.f_frsize - ballast.reserved_bytes(self.point)
+        by_number = theirs * (found.f_files - found.f_ffree) // found.f_files
+        return max(0, taken - ballast.held_bytes(self.point), by_number)
 
     def _is_mounted(self) -> bool:
-        mounted = mounts.mounted_on(self.point)
-        return mounted is not None and mounts.image_of(mounted.device) == self.file
+        device = mounts.device_on(self.point)
+        return device is not None and mounts.image_of(device) == self.file
 
     def _mount(self, file: Path, home: Home, hold: int) -> None:
         device = mounts.attach(file, hold=hold)
@@ -197,9 +204,10 @@ class Image:
                 # The kernel has given those writes up: staying open would not bring them back.
                 _log.warning("home.not-saved", extra={"home": self.point.name, "why": str(error)})
         deadline = time.monotonic() + _BUSY_SECONDS
-        while not fscrypt.remove_key(self.point, policy):
+        # It throws every cached file out before it returns: 0.7 s for 60,000 of them.
+        while not offload(fscrypt.remove_key, self.point, policy):
             if time.monotonic() >= deadline:
-                raise Busy("Files of the home are still open on the server")
+                raise HomeBusy("Files of the home are still open on the server")
             time.sleep(0.01)
 
     def _policy(self) -> bytes:

@@ -52,9 +52,14 @@ class Cost:
         """Whether it takes seconds at most, whatever a damaged copy says."""
         return 1 <= self.log2_n <= 20 and 1 <= self.r <= 32 and 1 <= self.p <= 16
 
+    @property
+    def work(self) -> int:
+        """How much it takes to try one password."""
+        return (1 << self.log2_n) * self.r * self.p
 
-COST = Cost(15, 8, 1)
-"""32 MiB and some 80 ms. Source: OWASP's password storage cheat sheet."""
+
+COST = Cost(15, 8, 3)
+"""As passwords are hashed: see :data:`orchestrator.passwords.METHOD`."""
 
 
 def new_key() -> bytes:
@@ -81,6 +86,11 @@ def open_with_password(copy: bytes, password: str, binding: str) -> bytes | None
         return None
     cost = Cost(*head[1:4])
     return _open(_scrypt(password, head[4:], cost), copy, head, binding) if cost.sane else None
+
+
+def is_cheap(copy: bytes) -> bool:
+    """Return whether a password's copy was made with less work than those of today."""
+    return copy[:1] == _PASSWORD_COPY and len(copy) > 4 and Cost(*copy[1:4]).work < COST.work
 
 
 def wrap_with_secret(key: bytes, secret: str, binding: str) -> bytes:

@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-from orchestrator.errors import AllowanceReached, WrongKey
+from orchestrator.errors import AllowanceReached, StorageError, WrongKey
 from orchestrator.spec import Mount
 from orchestrator.storage import Feature, Home, Kind
 from orchestrator.storage.names import checked
@@ -30,11 +31,17 @@ class MemoryStorage:
         self.staged: set[str] = set()
         self._keys: dict[str, bytes] = {}
         self._open: dict[str, Home] = {}
+        self._adopted: set[str] = set()
         self._guard = threading.Lock()
+
+    def is_place(self, text: str) -> bool:
+        return text == self.place
 
     def unlock(self, home: Home, key: bytes) -> None:
         with self._guard:
             checked(home.name)
+            if home.known and home.name not in self.homes:
+                raise StorageError("The home is not there")
             if Feature.ENCRYPTED in self.features and self._keys.setdefault(home.name, key) != key:
                 raise WrongKey()
             self.homes[home.name] = home.owner
@@ -50,6 +57,10 @@ class MemoryStorage:
     def unlocked(self) -> frozenset[str]:
         with self._guard:
             return frozenset(self._open)
+
+    def is_unlocked(self, name: str) -> bool:
+        with self._guard:
+            return name in self._open
 
     def mount(self, name: str, target: str) -> Mount:
         return Mount(source=name, target=target, volume=True)
@@ -82,7 +93,7 @@ class MemoryStorage:
                 self.used_bytes[name] + nbytes > home.capacity_bytes
             ):
                 raise AllowanceReached("Your files leave too little space for snapshots")
-            self._open[name] = Home(home.name, home.owner, home.capacity_bytes, nbytes)
+            self._open[name] = replace(home, reserved_bytes=nbytes)
 
     def brake(self, name: str, on: bool) -> None:
         with self._guard:
@@ -95,14 +106,19 @@ class MemoryStorage:
     def stage(self, home: Home, key: bytes) -> None:
         with self._guard:
             self.staged.add(home.name)
+            self._adopted.discard(home.name)
 
     def adopt(self, home: Home, key: bytes) -> None:
         with self._guard:
+            if home.name not in self.staged | self._adopted:
+                raise StorageError("What was to take your home's place is gone")
             self.staged.discard(home.name)
+            self._adopted.add(home.name)
 
     def discard(self, name: str) -> None:
         with self._guard:
             self.staged.discard(name)
+            self._adopted.discard(name)
 
     def destroy(self, name: str) -> None:
         with self._guard:
@@ -110,6 +126,7 @@ class MemoryStorage:
             for table in (self.homes, self.used_bytes, self._keys, self._open):
                 table.pop(name, None)
             self.staged.discard(name)
+            self._adopted.discard(name)
             self.braked.discard(name)
 
     def reconcile(self) -> None:

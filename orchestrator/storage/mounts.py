@@ -8,10 +8,11 @@ import fcntl
 import os
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.errors import Busy
+from orchestrator.errors import HomeBusy
 from orchestrator.storage.commands import failure, run
 
 _OPTIONS = "nosuid,nodev,noatime,errors=remount-ro,discard"
@@ -55,6 +56,15 @@ def mounted_on(point: Path) -> Mounted | None:
     return next((one for one in reversed(table()) if one.point == point), None)
 
 
+def device_on(point: Path) -> str | None:
+    """Return the device ``major:minor`` of what is mounted on ``point``: cheaper than the table."""
+    with suppress(FileNotFoundError):
+        device = os.stat(point).st_dev
+        if device != os.stat(point.parent).st_dev:
+            return f"{os.major(device)}:{os.minor(device)}"
+    return None
+
+
 def mount(device: str, point: Path, *, hold: int) -> None:
     """Mount the ext4 on ``device`` at ``point``."""
     point.mkdir(mode=0o700, exist_ok=True)
@@ -91,12 +101,12 @@ def _is_claimed(device: str) -> bool:
 
 
 def unmount(device: str, *, hold: int) -> None:
-    """Unmount ``device`` (``major:minor``) everywhere in this namespace. Raises: Busy."""
+    """Unmount ``device`` (``major:minor``) everywhere in this namespace. Raises: HomeBusy."""
     deadline = time.monotonic() + _SETTLE_SECONDS
     while held := [one for one in table() if one.device == device]:
         # Somebody who only looks at it, such as a census of disks, is gone in a moment.
         if time.monotonic() >= deadline:
-            raise Busy("The home is in use on the server")
+            raise HomeBusy("The home is in use on the server")
         done = run("umount", "--", str(held[-1].point), hold=hold, ok=(0, 1, 32), long=True)
         if done.returncode != 0:
             time.sleep(0.02)
@@ -159,14 +169,14 @@ def detach(device: str, image: Path) -> None:
 
 
 def let_go(image: Path) -> None:
-    """Return when no loop device holds the image, which must not be mounted here. Raises: Busy.
+    """Return when no loop device holds the image, which must not be mounted here. Raises: HomeBusy.
 
     One may be held by a mount in another namespace, such as a container's that did not end.
     """
     deadline = time.monotonic() + _SETTLE_SECONDS
     while held := loops_of(image):
         if time.monotonic() >= deadline:
-            raise Busy("The home's image is still in use by a container")
+            raise HomeBusy("The home's image is still in use by a container")
         for device in held:
             detach(device, image)
         time.sleep(0.005)

@@ -3,7 +3,6 @@
 import io
 import os
 import secrets
-import socket
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.engines.docker_errors import translating
-from orchestrator.errors import Busy, StorageError
+from orchestrator.errors import StorageError
 from orchestrator.spec import Mount
 from orchestrator.storage import Feature, Home, Kind, ownership
 from orchestrator.storage.names import HOME_NAME, STAGED, checked
@@ -46,11 +45,22 @@ class PlainStorage:
         self._volumes = Volumes(url, helper_image=helper_image, instance=instance)
         self._reach_volumes = reach_volumes and os.geteuid() == 0
         self._owned: dict[str, tuple[int, int]] = {}
-        self.place = f"{socket.gethostname()}:{url}"
+        self._adopted: set[str] = set()
+        self.place = url
         self.reason = reason
+
+    def is_place(self, text: str) -> bool:
+        # Once a host's name came first; of another host's homes none is found here.
+        return text == self.place or text.partition(":")[2] == self.place
 
     def unlock(self, home: Home, key: bytes) -> None:
         self._finish_adoption(checked(home.name))
+        if home.known and self._volumes.find(home.name) is None:
+            raise StorageError(
+                "The volume of your home is not there",
+                hint="Nothing was deleted or made anew. An administrator has to bring back the "
+                f"engine's volume {home.name}: is it the same engine as before?",
+            )
         self._make(home.name, home.owner)
 
     def lock(self, name: str) -> None:
@@ -64,7 +74,15 @@ class PlainStorage:
             if name.startswith(_HOME)
             and HOME_NAME.fullmatch(name)
             and f"{name}{_ADOPTING}" not in found
-            and (name in self._owned or (self._reach_volumes and _is_given(volume)))
+            and self._is_usable(name, volume)
+        )
+
+    def is_unlocked(self, name: str) -> bool:
+        volume = self._volumes.find(name)
+        return (
+            volume is not None
+            and self._is_usable(name, volume)
+            and self._volumes.find(f"{name}{_ADOPTING}") is None
         )
 
     def mount(self, name: str, target: str) -> Mount:
@@ -93,27 +111,33 @@ class PlainStorage:
 
     def stage(self, home: Home, key: bytes) -> None:
         self._finish_adoption(home.name)
+        self._adopted.discard(home.name)
         self._volumes.remove(f"{home.name}{STAGED}")
         self._owned.pop(f"{home.name}{STAGED}", None)
         self._make(f"{home.name}{STAGED}", home.owner)
 
     def adopt(self, home: Home, key: bytes) -> None:
         name = home.name
-        if self._volumes.find(f"{name}{STAGED}") is None:
-            return
-        for volume in (name, f"{name}{STAGED}"):
-            if self._volumes.in_use(volume):
-                raise Busy("The home is in use by a workspace", hint="Stop its workspaces first.")
-        self._volumes.ensure(f"{name}{_ADOPTING}")  # from here on there is no way back
+        if self._volumes.find(f"{name}{STAGED}") is not None:
+            for volume in (name, f"{name}{STAGED}"):
+                self._volumes.refuse_use(volume)
+            self._volumes.ensure(f"{name}{_ADOPTING}")  # from here on there is no way back
         self._finish_adoption(name)
+        if name not in self._adopted:
+            raise StorageError(
+                "What was to take your home's place is gone",
+                hint="Your files are as they were. Try again.",
+            )
 
     def discard(self, name: str) -> None:
         self._finish_adoption(name)
+        self._adopted.discard(name)
         self._volumes.remove(f"{name}{STAGED}")
 
     def destroy(self, name: str) -> None:
         self._owned.pop(checked(name), None)
         self._owned.pop(_repository(name), None)
+        self._adopted.discard(name)
         # The home first: it is this that refuses while somebody uses it.
         for volume in (name, _repository(name), f"{name}{STAGED}", f"{name}{_ADOPTING}"):
             self._volumes.remove(volume)
@@ -139,8 +163,12 @@ class PlainStorage:
         if self._volumes.find(staged) is not None:
             self._volumes.ensure(name)
             self._volumes.copy(name, Mount(staged, "", volume=True), Mount(name, "", volume=True))
+            self._adopted.add(name)
         self._volumes.remove(f"{name}{_ADOPTING}")
         self._volumes.remove(staged)
+
+    def _is_usable(self, name: str, volume: dict[str, Any]) -> bool:
+        return name in self._owned or (self._reach_volumes and _is_given(volume))
 
     def _make(self, name: str, owner: tuple[int, int]) -> None:
         volume = self._volumes.ensure(name)

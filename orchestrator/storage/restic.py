@@ -63,9 +63,16 @@ class Entry:
     tree: str = ""
 
 
-def command(repository: str) -> tuple[str, ...]:
-    """Return how restic is called: with its password on standard input and no cache."""
-    return ("restic", "--no-cache", "--repo", repository, "--password-file", "/dev/stdin")
+COMMAND = ("restic", "--no-cache", "--password-file", "/dev/stdin")
+"""How restic is called. Its repository's address, which may hold a password, is no word of it:
+command lines are shown to every user of the host."""
+
+
+def redacted(said: str, repository: str) -> str:
+    """Return what restic said without what only the address of the repository should hold."""
+    credentials, at, _ = repository.partition("@")
+    secret = credentials.rpartition("://")[2].partition(":")[2] if at else ""
+    return said.replace(repository, "the repository").replace(secret, "***") if secret else said
 
 
 def init() -> tuple[str, ...]:

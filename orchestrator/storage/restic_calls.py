@@ -42,10 +42,18 @@ def tell(**values: object) -> None:
 
 
 def begin(request: Request, argv: list[str], stdout: int | None) -> "subprocess.Popen[bytes]":
-    """Start restic with its password on standard input, which only it can read."""
+    """Start restic with its password on standard input, which only it can read.
+
+    So is the address of its repository, which may hold a password as well, on another pipe.
+    """
+    address, filled = os.pipe()
+    with open(filled, "wb") as file:
+        file.write(request["repository"].encode())
     restic = subprocess.Popen(
-        [*request["restic"], *argv], stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE
-    )
+        [*request["restic"], "--repository-file", f"/dev/fd/{address}", *argv],
+        stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, pass_fds=(address,),
+    )  # fmt: skip
+    os.close(address)
     assert restic.stdin is not None
     with suppress(BrokenPipeError), restic.stdin:
         restic.stdin.write(request["password"].encode() + b"\n")

@@ -73,14 +73,14 @@ def overwrite(request: Request) -> None:
     plain = new["type"] == "file" and stat.S_ISREG(old.st_mode) and old.st_nlink == 1
     if not plain or new.get("size", 0) > room + free.f_bavail * free.f_frsize:
         raise Ended(OTHER, os.strerror(errno.ENOSPC))
+    os.fsync(parent)  # what was deleted just before is free as soon as that is on the disk
     os.chmod(name, 0o600, dir_fd=parent)
     descriptor = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=parent)
     with open(descriptor, "wb") as file:
         parts = printed(request, *request["dump"], lines=False)
         first = next(parts, b"")  # one that cannot be read at all leaves the old one as it is
-        file.truncate(0)
-        file.writelines(itertools.chain([first], parts))
-        file.flush()
+        file.writelines(itertools.chain([first], parts))  # blocks that it has need no space
+        file.truncate()
         mode = new.get("mode", 0o600)
         os.fchmod(descriptor, (mode & 0o777) | sum(bit for flag, bit in _SPECIAL if mode & flag))
     with suppress(ValueError, OverflowError):  # an impossible time, which files may have
@@ -170,7 +170,7 @@ def restored(request: Request, target: str) -> int:
     for line in restic.stderr:
         if _ATTRIBUTE.fullmatch(line):
             spoilt += 1
-        else:
+        elif line.strip():
             said, last = (said + line)[:SAID_BYTES], line
     if (code := restic.wait()) and last.strip() != b"Fatal: There were %d errors" % spoilt:
         partly = last.startswith(b"Fatal: There were ")

@@ -6,24 +6,26 @@ image still tells: docs/explanation/homes.md.
 """
 
 import logging
-import os
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from orchestrator.errors import Busy, EngineError, RootBloodError, StorageError
+from orchestrator.errors import EngineError, HomeBusy, RootBloodError, StorageError
 from orchestrator.spec import Mount
 from orchestrator.storage import Feature, Home, Kind, ballast, freezing, mounts, ownership
 from orchestrator.storage.commands import run, translating
 from orchestrator.storage.image import Image
-from orchestrator.storage.locks import holding
+from orchestrator.storage.locks import Kept, holding
 from orchestrator.storage.names import HOME_NAME, PROBE, STAGED, checked
+from orchestrator.storage.place import place_of
+from orchestrator.storage.takeover import Takeover
 from orchestrator.storage.volumes import Volumes
 
 _log = logging.getLogger(__name__)
-_IMPORTED = ".imported"
+_LOCKS = "locks"
+_ADOPTED = ".adopted"
 _ORPHAN_SECONDS = 2.0
 """Tools of a killed server end within this."""
 _IMAGE = re.compile(rf"({HOME_NAME.pattern})(?:\{STAGED})?\.img(?:\.making|\.undo)?")
@@ -52,8 +54,17 @@ class VaultStorage:
         self._directory = directory.resolve()
         self._mount_root = mount_root.resolve()
         self.volumes = Volumes(url, helper_image=helper_image, instance=instance)
-        self.place = f"{socket.gethostname()}:{self._directory}"
+        self._takeover = Takeover(self.volumes, self._directory)
+        self._stages = Kept(self._directory / _LOCKS)
         self._bound: set[str] = set()
+
+    @property
+    def place(self) -> str:
+        with translating():
+            return place_of(self._directory)
+
+    def is_place(self, text: str) -> bool:
+        return text in (self.place, f"{socket.gethostname()}:{self._directory}")
 
     def unlock(self, home: Home, key: bytes) -> None:
         image = self._image(home.name)
@@ -68,7 +79,7 @@ class VaultStorage:
         with self._alone(name) as hold, translating():
             if mounts.mounted_on(image.point) is None and not mounts.loops_of(image.file):
                 return
-            self._refuse_use(name)
+            self.volumes.refuse_use(name)
             image.close(hold=hold)
 
     def unlocked(self) -> frozenset[str]:
@@ -80,6 +91,11 @@ class VaultStorage:
                 if mounts.image_of(mounted.device) == image.file and image.has_key():
                     found.add(name)
         return frozenset(found)
+
+    def is_unlocked(self, name: str) -> bool:
+        image = self._image(name)
+        with translating():
+            return image.is_open()
 
     def mount(self, name: str, target: str) -> Mount:
         if name.endswith(STAGED):
@@ -117,11 +133,11 @@ class VaultStorage:
     def brake(self, name: str, on: bool) -> None:
         point = self._image(name).point
         with translating():
-            if not _is_mounted(point) or ballast.is_braked(point) == on:
+            if mounts.device_on(point) is None or ballast.is_braked(point) == on:
                 return
             # Who holds the lock may hold every write too; the next call is a few seconds away.
-            with suppress(Busy), self._alone(name, patience=0.0):
-                if _is_mounted(point):
+            with suppress(HomeBusy), self._alone(name, patience=0.0):
+                if mounts.device_on(point) is not None:
                     ballast.brake(point, on)
 
     @contextmanager
@@ -137,45 +153,55 @@ class VaultStorage:
     def stage(self, home: Home, key: bytes) -> None:
         staged = self._staged(home.name)
         with self._alone(home.name) as hold, translating():
-            self._refuse_use(str(staged.tree))
-            staged.delete(hold=hold)
+            self.volumes.refuse_use(str(staged.tree))
+            self._stages.take(_stage(home.name), patience=_ORPHAN_SECONDS)
+            self._drop_staged(home.name, hold)
             staged.make(home, key, hold=hold)
             ballast.reserve(staged.point, home.reserved_bytes, partly=True)
 
     def adopt(self, home: Home, key: bytes) -> None:
         image, staged = self._image(home.name), self._staged(home.name)
         with self._alone(home.name) as hold, translating():
-            if not staged.file.exists():  # adopted before a crash
-                return
-            self._refuse_use(home.name)
-            self._refuse_use(str(staged.tree))
+            if not staged.file.exists():
+                if self._adopted(home.name).exists():  # by who was killed, it may be
+                    return
+                raise StorageError(
+                    "What was to take your home's place is gone",
+                    hint="Your files are as they were. Try again.",
+                )
+            self.volumes.refuse_use(home.name)
+            self.volumes.refuse_use(str(staged.tree))
             was_open = image.is_open()
-            if staged.is_open():
-                staged.save(hold=hold)
-            staged.close(hold=hold)
-            image.close(hold=hold)
-            run("sync", str(staged.file), hold=hold, long=True)
-            staged.file.replace(image.file)
-            run("sync", str(self._directory), hold=hold)
+            with self._stages.ending(_stage(home.name), patience=_ORPHAN_SECONDS):
+                if staged.is_open():
+                    staged.save(hold=hold)
+                staged.close(hold=hold)
+                image.close(hold=hold)
+                run("sync", str(staged.file), hold=hold, long=True)
+                self._adopted(home.name).touch()
+                staged.file.replace(image.file)
+                run("sync", str(self._directory), hold=hold)
             if was_open:
                 self._open(image, home, key, hold)
 
     def discard(self, name: str) -> None:
         staged = self._staged(name)
         with self._alone(name) as hold, translating():
-            self._refuse_use(str(staged.tree))
-            staged.delete(hold=hold)
+            self.volumes.refuse_use(str(staged.tree))
+            with self._stages.ending(_stage(name), patience=_ORPHAN_SECONDS):
+                self._drop_staged(name, hold)
 
     def destroy(self, name: str) -> None:
         image, staged = self._image(name), self._staged(name)
         with self._alone(name) as hold, translating():
-            self._refuse_use(str(staged.tree))
-            self.volumes.remove(name)  # first: it is this that refuses while somebody uses it
-            self._bound.discard(name)
-            staged.delete(hold=hold)
+            self.volumes.refuse_use(str(staged.tree))
+            with self._stages.ending(_stage(name), patience=_ORPHAN_SECONDS):
+                self.volumes.remove(name)  # first: it is this that refuses while somebody uses it
+                self._bound.discard(name)
+                self._drop_staged(name, hold)
             image.delete(hold=hold)
             run("rm", "-rf", "--", str(self._repository(name)), hold=hold, long=True)
-            self._imported(name).unlink(missing_ok=True)
+            self._takeover.note(name).unlink(missing_ok=True)
 
     def reconcile(self) -> None:
         with translating():
@@ -184,12 +210,13 @@ class VaultStorage:
                 try:
                     with self._alone(name, patience=_ORPHAN_SECONDS) as hold:
                         self._mend(name, hold)
-                except Busy as busy:  # another server's, or a container's
+                except HomeBusy as busy:  # another server's, or a container's
                     _log.info("home.left-alone", extra={"home": name, "why": busy.message})
                 except (RootBloodError, OSError) as error:
                     _log.warning("home.not-mended", extra={"home": name, "why": str(error)})
 
     def close(self) -> None:
+        self._stages.drop_all()
         self.volumes.close()
 
     def _image(self, name: str, suffix: str = "") -> Image:
@@ -202,20 +229,17 @@ class VaultStorage:
     def _repository(self, name: str) -> Path:
         return self._directory / "snapshots" / name
 
-    def _imported(self, name: str) -> Path:
-        return self._directory / f"{name}{_IMPORTED}"
+    def _adopted(self, name: str) -> Path:
+        """Return the note that, with nothing staged, says that it took the home's place."""
+        return self._directory / f"{name}{_ADOPTED}"
 
     @contextmanager
     def _alone(self, name: str, patience: float | None = None) -> Iterator[int]:
         with translating():
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._mount_root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with holding(self._directory / "locks", name, patience=patience) as hold:
+        with holding(self._directory / _LOCKS, name, patience=patience) as hold:
             yield hold
-
-    def _refuse_use(self, source: str) -> None:
-        if self.volumes.in_use(source):
-            raise Busy("The home is in use by a workspace", hint="Stop its workspaces first.")
 
     def _is_ready(self, image: Image, home: Home, key: bytes) -> bool:
         if home.name not in self._bound or not image.is_open() or image.is_stopped():
@@ -225,44 +249,26 @@ class VaultStorage:
         return image.fits(home) and reserved == home.reserved_bytes
 
     def _open(self, image: Image, home: Home, key: bytes, hold: int) -> None:
-        volume = self.volumes.find(home.name)
-        taken_over = volume is not None and not (volume.get("Options") or {}).get("device")
+        volume = self._takeover.find(home.name)
         if image.file.exists():
-            if volume is not None and taken_over:
-                self._finish_import(home.name, str(volume["CreatedAt"]))
+            if volume:
+                self._takeover.finish(home.name, volume)
             if image.is_open() and image.is_stopped():  # opening it again mends it
-                self._refuse_use(home.name)
+                self.volumes.refuse_use(home.name)
                 image.close(hold=hold)
             image.open(home, key, hold=hold)
             if not image.fits(home):
                 image.grow(home, hold=hold)
-        elif volume is not None and taken_over:
-            self._refuse_use(home.name)
-            self._imported(home.name).write_text(str(volume["CreatedAt"]))
-            image.make(home, key, self._copier(home.name), hold=hold)
-            self._finish_import(home.name, str(volume["CreatedAt"]))
+        elif volume:
+            image.make(home, key, self._takeover.begin(home.name, volume), hold=hold)
+            self._takeover.finish(home.name, volume)
+        elif home.known:
+            raise StorageError("The image of your home is not there", hint=_missing(image.file))
         else:
             self.volumes.drop_copies(home.name)
             image.make(home, key, hold=hold)
         ballast.reserve(image.point, home.reserved_bytes, partly=True)
         self._bind(home.name, str(image.tree))
-
-    def _copier(self, name: str) -> Callable[[Path], None]:
-        def copy(tree: Path) -> None:
-            self.volumes.copy(name, Mount(name, "", volume=True), Mount(str(tree), ""))
-
-        return copy
-
-    def _finish_import(self, name: str, created_at: str) -> None:
-        """Delete the volume whose files the image has; one it has not is not touched."""
-        note = self._imported(name)
-        if not note.exists() or note.read_text() != created_at:
-            raise StorageError(
-                "There are two homes of this account: an image and a volume of the engine",
-                hint=f"An administrator has to decide which one stays: {name}.",
-            )
-        self.volumes.release(name)
-        note.unlink()
 
     def _bind(self, name: str, tree: str) -> None:
         """Let containers find the tree by the home's name."""
@@ -288,7 +294,7 @@ class VaultStorage:
     def _mend(self, name: str, hold: int) -> None:
         image, staged = self._image(name), self._staged(name)
         for one in (image, staged):
-            if _is_mounted(one.point):
+            if mounts.device_on(one.point) is not None:
                 freezing.thaw_path(one.point)
         if image.making.exists():
             with suppress(EngineError):
@@ -298,13 +304,26 @@ class VaultStorage:
         elif not image.is_open():
             image.close(hold=hold)
             image.making.unlink(missing_ok=True)
-        if staged.file.exists() or _is_mounted(staged.point) or staged.making.exists():
-            self._refuse_use(str(staged.tree))
-            staged.delete(hold=hold)
+        is_mounted = mounts.device_on(staged.point) is not None
+        if is_mounted or staged.file.exists() or staged.making.exists():
+            self.volumes.refuse_use(str(staged.tree))
+            # Who staged it holds this for as long as he lives.
+            stage = _stage(name)
+            with holding(self._directory / _LOCKS, stage, patience=_ORPHAN_SECONDS):
+                self._drop_staged(name, hold)
+
+    def _drop_staged(self, name: str, hold: int) -> None:
+        self._adopted(name).unlink(missing_ok=True)  # nothing staged, it would say: adopted
+        self._staged(name).delete(hold=hold)
 
 
-def _is_mounted(point: Path) -> bool:
-    """Tell cheaply whether something is mounted on ``point``."""
-    with suppress(FileNotFoundError):
-        return os.stat(point).st_dev != os.stat(point.parent).st_dev
-    return False
+def _stage(name: str) -> str:
+    """Name the lock on what is staged."""
+    return f"{name}{STAGED}"
+
+
+def _missing(file: Path) -> str:
+    return (
+        f"Nothing was deleted or made anew. An administrator has to bring back {file}: "
+        "is the disk mounted that holds it?"
+    )

@@ -10,7 +10,7 @@ from docker import APIClient
 from orchestrator.engines.docker_client import LazyClient
 from orchestrator.engines.docker_errors import translating
 from orchestrator.engines.docker_spec import INSTANCE_LABEL, text_of_log
-from orchestrator.errors import AllowanceReached, Busy, EngineError, StorageError
+from orchestrator.errors import AllowanceReached, EngineError, HomeBusy, StorageError
 from orchestrator.spec import Mount
 
 HELPER_LABEL = "rootblood.helper"
@@ -67,7 +67,7 @@ class Volumes:
             return list(self.client().volumes(filters={"label": label})["Volumes"] or [])
 
     def remove(self, name: str) -> None:
-        """Delete the volume; absent is success. Raises: Busy while a container refers to it."""
+        """Delete the volume; absent is success. Raises: HomeBusy while a container refers to it."""
         if self.find(name) is None:
             return
         with translating():
@@ -78,17 +78,16 @@ class Volumes:
             except docker.errors.APIError as error:
                 if error.status_code != 409:
                     raise
-                raise Busy(
+                raise HomeBusy(
                     "The home is in use by a workspace", hint="Delete its workspaces first."
                 ) from error
 
     def release(self, name: str) -> None:
         """Delete the volume and the ended containers of the installation that refer to it.
 
-        A workspace's container is made anew at its next start. Raises: Busy while one runs.
+        A workspace's container is made anew at its next start. Raises: HomeBusy while one runs.
         """
-        if self.in_use(name):
-            raise Busy("The home is in use by a workspace", hint="Stop its workspaces first.")
+        self.refuse_use(name)
         filters = {"volume": name, "label": f"{INSTANCE_LABEL}={self._instance}"}
         with translating():
             for container in self.client().containers(all=True, filters=filters):
@@ -99,6 +98,11 @@ class Volumes:
         """Return whether a running container mounts the volume, or the host's path, ``source``."""
         with translating():
             return bool(self.client().containers(filters={"volume": source}))
+
+    def refuse_use(self, source: str) -> None:
+        """Do nothing, unless :meth:`in_use`. Raises: HomeBusy."""
+        if self.in_use(source):
+            raise HomeBusy("The home is in use by a workspace", hint="Stop its workspaces first.")
 
     @contextlib.contextmanager
     def container(self, name: str, *mounts: Mount, run: str = "") -> Iterator[str]:

@@ -68,6 +68,7 @@ missing_for_tests() {
     compgen -G '/usr/share/fonts/opentype/noto/*CJK*' > /dev/null || echo fonts-noto-cjk
     has ip || echo iproute2
     has pigz || echo pigz
+    has rclone || echo rclone # the other machine that snapshots are sent to
 }
 
 engine_answer() { timeout 10 docker version --format '{{.Server.Version}}' 2>&1; }

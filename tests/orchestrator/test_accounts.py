@@ -111,8 +111,8 @@ def test_passwords_are_stored_as_scrypt(settings: Settings) -> None:
     assert user.password_hash.startswith("scrypt:")
     assert PASSWORD not in user.password_hash
     _, n, r, p = REAL_METHOD.split(":")
-    assert (int(n), int(r), int(p)) == (32768, 8, 1)
-    assert (1 << REAL_COST.log2_n, REAL_COST.r, REAL_COST.p) == (32768, 8, 1), "as dear to guess"
+    assert (int(n), int(r), int(p)) == (32768, 8, 3)
+    assert (1 << REAL_COST.log2_n, REAL_COST.r, REAL_COST.p) == (32768, 8, 3), "as dear to guess"
 
 
 def test_signing_in_takes_the_right_name_and_password(settings: Settings) -> None:

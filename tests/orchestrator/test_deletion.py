@@ -96,9 +96,16 @@ def test_an_account_goes_with_all_that_is_its_own(
     (rest,) = remains()
     grace = timedelta(seconds=platform.settings.account_grace_seconds)
     assert (rest.home, rest.username) == (home, "bob")
+    assert (rest.storage, rest.place) == (platform.storage.kind, platform.storage.place)
     assert before + grace <= rest.delete_after <= utcnow() + grace
     event = db.session.scalars(select(Event).where(Event.action == "account.deleted")).one()
     assert (event.actor, event.target, event.address) == ("bob", "bob", "192.0.2.7")
+
+
+def test_a_home_that_was_never_used_is_nowhere(platform: Platform, ann: User, bob: User) -> None:
+    delete(platform, bob)
+    (rest,) = remains()
+    assert (rest.storage, rest.place) == (None, None)
 
 
 def test_the_files_follow_when_the_grace_period_ends(platform: Platform, bobs: Workspace) -> None:

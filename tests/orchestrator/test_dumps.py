@@ -44,15 +44,17 @@ def test_a_crash_leaves_no_core(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_server_forbids_them_before_anything_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("module", "arguments"), [("app", ""), ("escrow", ". new operator.pem")])
+def test_who_handles_keys_forbids_them_before_anything_else(module: str, arguments: str) -> None:
     """With settings that it refuses, it has come to nothing else yet."""
     program = (
-        "import app, ctypes, resource; code = app.main();"
+        f"import {module}, ctypes, resource; code = {module}.main();"
         "print(code, ctypes.CDLL(None).prctl(3), resource.getrlimit(resource.RLIMIT_CORE))"
     )
     environment = {"PATH": os.environ["PATH"], "ROOTBLOOD_LISTEN": "nowhere"}
+    command = [sys.executable, "-c", program, *arguments.split()]
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True,
+        command, cwd=ROOT, env=environment, capture_output=True, text=True,
         check=True,
     )  # fmt: skip
     assert done.stdout.strip() == "1 0 (0, 0)"  # PR_GET_DUMPABLE is 3: prctl(2)

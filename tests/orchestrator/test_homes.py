@@ -1,12 +1,25 @@
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from models import Home, KeySlot, Remains, Slot, State, User, Workspace, db, utcnow, writing
+from models import (
+    Home,
+    KeySlot,
+    Remains,
+    Slot,
+    State,
+    User,
+    Workspace,
+    db,
+    end_reading,
+    utcnow,
+    writing,
+)
 from orchestrator import homes, starting, workspaces
 from orchestrator.engines import Phase
 from orchestrator.errors import Busy, Conflict, HomeBusy, HomeLocked, StorageError
@@ -267,3 +280,73 @@ def test_the_row_goes_with_its_user_and_the_keys_too(
     with writing():
         db.session.delete(db.session.get(User, running.user_id))
     assert db.session.query(Home).count() == db.session.query(KeySlot).count() == 0
+
+
+def test_an_allowance_below_what_is_stored_breaks_no_row(
+    platform: Platform, running: Workspace, ann: User
+) -> None:
+    stored = platform.settings.allowance_disk_bytes // 2
+    platform.storage.used_bytes[home_of(ann)] = stored
+    with writing():
+        db.session.execute(update(Home).values(snapshots_bytes=stored // 4))
+    homes.tend(platform, utcnow())
+    with writing():
+        db.session.execute(update(User).values(max_disk_bytes=64 << 20))
+    workspaces.stop(platform, running, ACTOR)
+    homes.tend(platform, utcnow())  # of a locked home nothing is known but what was written
+    row = home_row(ann)
+    assert (row.files_bytes, row.snapshots_bytes) == (stored, stored // 4)
+    assert row.files_bytes + row.snapshots_bytes <= row.allowance_bytes
+    homes.unlock(platform, ann, utcnow(), PROOF)
+    row = home_row(ann)
+    assert row.files_bytes + row.snapshots_bytes <= row.allowance_bytes
+
+
+def test_one_home_that_cannot_be_measured_keeps_no_other_waiting(
+    platform: Platform, ann: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in (ann, bob):
+        with homes.in_use(platform, user, PROOF):
+            pass
+
+    def broken(name: str) -> int | None:
+        if name == home_of(ann):
+            raise ZeroDivisionError
+        return MemoryStorage.usage(platform.storage, name)
+
+    monkeypatch.setattr(platform.storage, "usage", broken)
+    homes.tend(platform, utcnow())
+    assert platform.storage.unlocked() == frozenset()
+
+
+def test_a_restarted_server_lets_go_of_its_predecessors_brake(
+    platform: Platform, running: Workspace, ann: User
+) -> None:
+    platform.storage.brake(home_of(ann), True)
+    homes.brake(platform)  # there is space
+    assert platform.storage.braked == set()
+
+
+def test_a_start_that_takes_long_keeps_its_claim(
+    app: Flask, make_app: Callable[..., Flask], made: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "RENEW_SECONDS", 0.05)
+    platform = make_app(lease=0.4).extensions["rootblood"]
+    opened = platform.storage.unlock
+
+    def slowly(home: object, key: bytes) -> None:
+        _until_renewed(made, times=3)
+        opened(home, key)
+
+    monkeypatch.setattr(platform.storage, "unlock", slowly)
+    assert starting.ensure_running(platform, made, ACTOR).state is State.RUNNING
+
+
+def _until_renewed(row: Workspace, times: int) -> None:
+    seen: set[object] = set()
+    deadline = time.monotonic() + 20
+    while len(seen) <= times:
+        assert time.monotonic() < deadline, "the claim is not renewed"
+        query = select(Workspace.claimed_until).where(Workspace.id == row.id)
+        seen.add(db.session.scalar(query))
+        end_reading()

@@ -1,10 +1,19 @@
+import sqlite3
 import threading
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from orchestrator import jobs
-from orchestrator.errors import HomeBusy, NotFound, SnapshotError
+from orchestrator.errors import (
+    DatabaseUnreachable,
+    HomeBusy,
+    NoSpace,
+    NotFound,
+    RootBloodError,
+    SnapshotError,
+)
 from orchestrator.jobs import Job, JobKind, Jobs, JobState
 
 SECONDS = 10.0
@@ -47,6 +56,23 @@ def test_an_error_is_kept_and_raised_to_who_waits(
         them.wait(job, SECONDS)
     assert job.state is JobState.FAILED
     assert job.text.startswith("restic: no.")
+
+
+@pytest.mark.parametrize(
+    ("code", "meant"), [(sqlite3.SQLITE_FULL, NoSpace), (sqlite3.SQLITE_BUSY, DatabaseUnreachable)]
+)
+def test_what_keeps_the_database_from_working_is_called_by_its_name(
+    start: Callable[..., tuple[Jobs, Job]], code: int, meant: type[RootBloodError]
+) -> None:
+    def fail(job: Job) -> None:
+        error = sqlite3.OperationalError("no")
+        error.sqlite_errorcode = code
+        raise OperationalError("INSERT", {}, error)
+
+    them, job = start(fail)
+    with pytest.raises(meant):
+        them.wait(job, SECONDS)
+    assert job.text.startswith(meant.title)
 
 
 def test_a_bug_fails_the_job_without_its_details(

@@ -6,17 +6,18 @@ SQLite gives the number of the newest row again once that row is gone.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from itertools import islice
+from itertools import islice, repeat
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from models import Login, User, db, utcnow
-from orchestrator import accounts, tokens
+from orchestrator import accounts, archives, tokens
+from orchestrator.errors import SignInRequired
 from tests.app_fixtures import PASSWORD
 from tests.visitor import Visitor
-from web import live
+from web import license, live
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +61,25 @@ def test_the_next_token_does_not_keep_a_revoked_one_alive(
             row, _ = tokens.create(user, utcnow(), "next", 1, address="")
             assert row.id == number
         assert told(events) == ["signed-out"]
+
+
+def test_a_download_ends_with_the_token_that_began_it(
+    app: Flask,
+    ann: Visitor,
+    bearer: Callable[[str], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(license, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(archives.Archive, "__iter__", lambda _self: repeat(b"x"))
+    ann.api("POST", "/api/v1/home/unlock", json={})
+    thief = app.test_client()
+    answer = thief.get("/api/v1/home/archive", headers=bearer("ann"), buffered=False)
+    with closing(answer) as stolen:
+        chunks = iter(stolen.response)
+        assert list(islice(chunks, 3)) == [b"x"] * 3
+        with app.app_context():
+            user = db.session.scalars(select(User)).one()
+            (row,) = tokens.of_user(user)
+            tokens.revoke(user, utcnow(), row.id, address="")
+        with pytest.raises(SignInRequired):
+            list(islice(chunks, 5))

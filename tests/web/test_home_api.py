@@ -6,8 +6,10 @@ from flask import Flask
 from sqlalchemy import delete
 
 from models import KeySlot, Slot, User, db, writing
+from orchestrator.errors import EngineUnreachable
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
+from orchestrator.storage.memory import MemoryStorage
 from tests.app_fixtures import PASSWORD
 from tests.visitor import Visitor
 
@@ -94,3 +96,19 @@ def test_guessing_by_unlocking_is_slowed_down_like_signing_in(
         for number in range(12)
     ]
     assert codes == [422] * 10 + [429] * 2
+
+
+def test_a_silent_engine_that_keeps_the_homes_takes_no_page_down(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object) -> None:
+        raise EngineUnreachable
+
+    storage = MemoryStorage(frozenset())  # as plain homes are: neither encrypted nor capped
+    for asked in ("unlocked", "is_unlocked", "usage", "capacity"):
+        monkeypatch.setattr(storage, asked, silent)
+    ann = Visitor(make_app(storage=storage), "ann", PASSWORD)
+    ann.register()
+    found = ann.api("GET", HOME)
+    assert (found.status_code, found.json["locked"], found.json["capped"]) == (200, False, False)
+    assert ann.get("/home").status_code == ann.get("/").status_code == 200

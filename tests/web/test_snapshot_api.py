@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from models import User
+from orchestrator import time_travel
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
 from tests.local_restic import home_directory
@@ -122,3 +123,20 @@ def test_without_the_key_one_is_told_to_unlock(
         platform.keyring.drop(home_of(User.query.filter_by(username="ann").one()))
     answer = ask("POST", SNAPSHOTS)
     assert (answer.status_code, answer.json["slug"]) == (409, "home-locked")
+
+
+def test_a_diff_that_takes_too_long_is_given_up(
+    ask: Callable[..., Any], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = ask("POST", SNAPSHOTS, note="first").json
+    (home / "notes.txt").write_text("two\n")
+    monkeypatch.setattr(time_travel, "DIFF_SECONDS", 0)
+    diff = ask("GET", f"/api/v1/home/diff?path=notes.txt&older={row['id']}").json
+    assert (diff["too_large"], diff["text"]) == (True, "")
+
+
+def test_a_diff_says_where_a_line_has_no_end(ask: Callable[..., Any], home: Path) -> None:
+    row = ask("POST", SNAPSHOTS, note="first").json
+    (home / "notes.txt").write_text("one\nno end")
+    diff = ask("GET", f"/api/v1/home/diff?path=notes.txt&older={row['id']}").json
+    assert diff["text"].endswith("+no end\n\\ No newline at end of file\n")

@@ -9,6 +9,7 @@ from web import present
 from web.api import home_schema
 from web.api.operation import operation
 from web.identity import Caller, caller, platform
+from web.license import licensed
 from web.limits import limit_own_password
 
 
@@ -65,7 +66,7 @@ def download_home() -> Response:
     who = caller()
     archive = archives.open_archive(platform(), who.user, transfer, who.proof)
     name = f"{who.user.username}-home-{utcnow():%Y%m%d-%H%M}.tar.gz"
-    response = Response(archive, mimetype="application/gzip")
+    response = Response(licensed(iter(archive), who), mimetype="application/gzip")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(archive.close)

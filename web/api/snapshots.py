@@ -13,6 +13,7 @@ from web import present
 from web.api import home_schema
 from web.api.operation import operation
 from web.identity import caller, platform
+from web.license import licensed
 
 PATIENCE_SECONDS = 20.0
 """How long a request waits for work to be done before it answers with the job."""
@@ -111,7 +112,7 @@ def download_snapshot(snapshot_id: int) -> Response:
 
 
 def _sent(download: time_travel.Download, name: str, mimetype: str) -> Response:
-    response = Response(download, mimetype=mimetype)
+    response = Response(licensed(iter(download), caller()), mimetype=mimetype)
     # RFC 6266; a quoted name alone could not carry what people call their files.
     encoded = quote(name.encode(errors="replace"), safe="")
     response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{encoded}"

@@ -1,5 +1,6 @@
 """Every storage in turn, and a vault whose traces are gone afterwards."""
 
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -46,6 +47,16 @@ def home() -> Home:
 def mount_root(run_id: str) -> Path:
     """A name that the sweep of a later run knows, should this one be killed."""
     return RUN_ROOTS / f"{PREFIX}{run_id}-homes"
+
+
+@pytest.fixture
+def tree(mount_root: Path, home: Home) -> Path:
+    return mount_root / home.name / "home"
+
+
+@pytest.fixture
+def raw(tmp_path: Path, home: Home) -> Path:
+    return tmp_path / "homes" / f"{home.name}.img"
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +107,8 @@ def make_vault(
     for container in docker_client.containers(all=True, filters={"label": label}):
         docker_client.remove_container(container["Id"], force=True)
     for storage in made:
+        storage.close()  # none holds what another one staged
+    for storage in made:
         storage.reconcile()
         for name in {file.name.split(".")[0] for file in storage._directory.glob("home_*.img")}:
             storage.destroy(name)
@@ -108,6 +121,17 @@ def make_vault(
 @pytest.fixture
 def vault(make_vault: Callable[..., VaultStorage]) -> VaultStorage:
     return make_vault()
+
+
+def synced(path: Path, content: bytes) -> None:
+    """Write a file that no crash may take away any more."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    directory = os.open(path.parent, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
 
 
 def plain_case(request: pytest.FixtureRequest) -> Iterator[Case]:

@@ -34,11 +34,33 @@ def test_first_use_makes_an_empty_home_that_is_its_owners_alone(
     case: Case, home: Home, key: bytes
 ) -> None:
     assert home.name not in case.storage.unlocked()
+    assert not case.storage.is_unlocked(home.name)
     case.storage.unlock(home, key)
     assert home.name in case.storage.unlocked()
+    assert case.storage.is_unlocked(home.name)
     if tree := case.tree(home.name):
         assert ownership(tree) == (*OWNER, 0o700)
         assert list(tree.iterdir()) == []
+
+
+def test_a_home_whose_files_are_not_here_is_not_made_anew(
+    case: Case, home: Home, key: bytes
+) -> None:
+    known = replace(home, known=True)
+    with pytest.raises(StorageError, match="not there"):
+        case.storage.unlock(known, key)
+    assert not case.storage.is_unlocked(home.name)
+    case.storage.unlock(home, key)
+    write(case, home.name, "kept")
+    case.storage.lock(home.name)
+    case.storage.unlock(known, key)
+    check(case, home.name, "kept")
+
+
+def test_a_place_is_the_same_for_every_process(case: Case) -> None:
+    assert case.again().place == case.storage.place
+    assert case.again().is_place(case.storage.place)
+    assert not case.storage.is_place("elsewhere")
 
 
 def test_later_use_changes_nothing(case: Case, home: Home, key: bytes) -> None:
@@ -58,6 +80,7 @@ def test_another_process_knows_what_is_unlocked(case: Case, home: Home, key: byt
     case.storage.unlock(home, key)
     other = case.again()
     assert home.name in other.unlocked()
+    assert other.is_unlocked(home.name)
     other.unlock(home, key)
     other.lock(home.name)
     assert (home.name in case.storage.unlocked()) == (
@@ -107,6 +130,7 @@ def test_locking_is_repeatable_and_absent_is_success(case: Case, home: Home, key
     case.storage.lock(home.name)
     encrypted = Feature.ENCRYPTED in case.storage.features
     assert (home.name in case.storage.unlocked()) != encrypted
+    assert case.storage.is_unlocked(home.name) != encrypted
     if encrypted:
         assert case.storage.usage(home.name) is None
         assert case.storage.capacity(home.name) is None
@@ -184,7 +208,8 @@ def test_discarding_leaves_the_home_alone(case: Case, home: Home, key: bytes) ->
     case.storage.stage(home, key)
     write(case, f"{home.name}.staged", "new")
     case.storage.discard(home.name)
-    case.storage.adopt(home, key)
+    with pytest.raises(StorageError, match="is gone"):
+        case.storage.adopt(home, key)
     check(case, home.name, "kept")
 
 
@@ -194,9 +219,11 @@ def test_a_server_that_starts_throws_away_what_was_staged(
     case.storage.unlock(home, key)
     write(case, home.name, "kept")
     case.storage.stage(home, key)
+    case.storage.close()
     later = case.again()
     later.reconcile()
-    later.adopt(home, key)
+    with pytest.raises(StorageError, match="is gone"):
+        later.adopt(home, key)
     later.unlock(home, key)
     check(case, home.name, "kept")
 

@@ -9,7 +9,7 @@ from docker import APIClient
 
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.engines.docker_spec import INSTANCE_LABEL
-from orchestrator.errors import Busy, EngineError, EngineUnreachable, ImageMissing, StorageError
+from orchestrator.errors import EngineError, EngineUnreachable, HomeBusy, ImageMissing, StorageError
 from orchestrator.spec import Limits, Spec
 from orchestrator.storage import Home, ownership
 from orchestrator.storage.plain import PlainStorage
@@ -112,7 +112,7 @@ def test_a_home_in_use_is_not_destroyed(
             mounts=(mount,),
         )
     )
-    with pytest.raises(Busy):
+    with pytest.raises(HomeBusy):
         storage.destroy(home.name)
 
 

@@ -98,6 +98,26 @@ def test_failures_say_what_they_stand_for(
     assert text in error.message
 
 
+@pytest.mark.parametrize(
+    ("repository", "said", "shown"),
+    [
+        ("rest:http://me:hush@b/x", "Get http://me:hush@b/x: EOF", "Get http://me:***@b/x: EOF"),
+        ("rest:http://me:hush@b/x", "open rest:http://me:hush@b/x", "open the repository"),
+        ("rest:http://me@b/x", "Get http://me@b/x", "Get http://me@b/x"),
+        ("/repository", "open /repository/config", "open /repository/config"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_peer_holds_no_password(repository: str, said: str, shown: str) -> None:
+    assert restic.redacted(said, repository) == shown
+
+
+def test_what_came_back_in_part_is_a_failure_that_says_what_lacks() -> None:
+    said = "ignoring error for /d/big: ciphertext verification failed\nFatal: There were 2 errors"
+    error = restic.failure(restic.SPOILT, said)
+    assert "/d/big: ciphertext verification failed" in error.message
+    assert "Nothing was changed" in error.hint
+
+
 def test_a_full_home_is_told_from_other_failures() -> None:
     assert restic.home_is_full("write /h/x: no space left on device")
     assert not restic.home_is_full("permission denied")
