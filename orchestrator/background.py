@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlalchemy import select
 
 from models import State, Workspace, db, utcnow
-from orchestrator import deletion, expiry, homes
+from orchestrator import deletion, expiry, tending
 from orchestrator.engines import Phase
 from orchestrator.errors import EngineError, EngineUnreachable
 from orchestrator.logs import log
@@ -45,7 +45,7 @@ class Background:
         with self._context():
             self._platform.claims.free_leftovers()
             self._platform.connections.free_leftovers()
-            homes.recover(self._platform)
+            tending.recover(self._platform)
         for name, loop in (
             ("samples", lambda: self._every(SAMPLE_SECONDS, self._sample)),
             ("heartbeat", lambda: self._every(HEARTBEAT_SECONDS, self._heartbeat)),
@@ -75,7 +75,7 @@ class Background:
             self._stopping.wait(seconds)
 
     def _sample(self) -> None:
-        homes.brake(self._platform)
+        tending.brake(self._platform)
         running = select(Workspace).where(Workspace.state == State.RUNNING)
         rows = [(row.container, row.user_id) for row in db.session.scalars(running)]
         db.session.rollback()
@@ -109,7 +109,7 @@ class Background:
         expiry.delete_expired(self._platform, utcnow())
         self.collector.sweep(utcnow(), time.monotonic())
         deletion.finish_all(self._platform)
-        homes.tend(self._platform, utcnow())
+        tending.tend(self._platform, utcnow())
 
     def _snapshots(self) -> None:
         self.schedule.turn(self._platform, utcnow())

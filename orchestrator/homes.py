@@ -5,21 +5,22 @@ needs no lease, for its container shows in the engine's census. Locking takes th
 then looks at the census, so nothing is locked under anybody's hands.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from models import Home as HomeRow
-from models import Remains, User, db, end_reading, writing
+from models import User, db, end_reading, writing
 from orchestrator import keys
 from orchestrator.collector import HELPER_PREFIX
 from orchestrator.engines import Phase
 from orchestrator.errors import (
     Conflict,
-    EngineUnreachable,
+    HomeBusy,
     HomeLocked,
     RootBloodError,
     StorageError,
@@ -34,6 +35,8 @@ from orchestrator.storage import Feature, Home, Kind
 LOG = log(__name__)
 PATIENCE_SECONDS = 30.0
 _BRIEF_SECONDS = 5.0
+_PACKS = re.compile("[0-9a-f]{8}")
+"""How the names of an archive's containers end: see archives.py."""
 _ALIVE = (Phase.RUNNING, Phase.PAUSED)
 
 
@@ -158,6 +161,8 @@ def lock(platform: Platform, user: User, *, force: bool = False) -> None:
     _keep_until(user, None)
     if force:
         _remove_helpers(platform, user.userhash)
+    elif user.id in platform.archiving:
+        raise HomeBusy("Your home is being downloaded", hint="Wait for its end, or cancel it.")
     patience = PATIENCE_SECONDS if force else _BRIEF_SECONDS
     with ExitStack() as stack:
         if not force:  # a restore has moments in which it does not use the home
@@ -172,8 +177,13 @@ def lock(platform: Platform, user: User, *, force: bool = False) -> None:
     platform.feed.publish(user.id)
 
 
-def lock_unused(platform: Platform, user_id: int, userhash: str, now: datetime) -> bool:
-    """Lock the home unless something uses it or its owner asked to keep it open."""
+def lock_unused(
+    platform: Platform, user_id: int, userhash: str, now: datetime, *, at_once: bool = False
+) -> bool:
+    """Lock the home unless something uses it or its owner asked to keep it open.
+
+    With ``at_once`` the containers go in which restic worked: they only wait to be used again.
+    """
     name = f"{HOME_PREFIX}{userhash}"
     encrypted = Feature.ENCRYPTED in platform.storage.features
     is_open = encrypted and platform.storage.is_unlocked(name)
@@ -186,9 +196,11 @@ def lock_unused(platform: Platform, user_id: int, userhash: str, now: datetime) 
         return False
     try:
         with platform.leases.alone(name):
+            if at_once and not _workspace_runs(platform, userhash):
+                _remove_helpers(platform, userhash, waiting_only=True)
             if _runs(platform, userhash):
                 return False
-            _try_to_measure(platform, user_id, name)
+            try_to_measure(platform, user_id, name)
             _lock(platform, name)
     except Conflict:
         return False
@@ -207,19 +219,28 @@ def _lock(platform: Platform, name: str) -> None:
 
 def _runs(platform: Platform, userhash: str) -> bool:
     prefixes = (f"rb-{userhash}-", f"{HELPER_PREFIX}{userhash}-")
-    return any(name.startswith(prefixes) for name in _alive(platform))
+    return any(name.startswith(prefixes) for name in alive(platform))
 
 
-def _alive(platform: Platform) -> list[str]:
+def _workspace_runs(platform: Platform, userhash: str) -> bool:
+    return any(name.startswith(f"rb-{userhash}-") for name in alive(platform))
+
+
+def alive(platform: Platform) -> list[str]:
     """Return the names of the containers that run: ``rb-<userhash>-...`` and helpers'."""
     return [status.name for status in platform.engine.census() if status.phase in _ALIVE]
 
 
-def _remove_helpers(platform: Platform, userhash: str) -> None:
-    """Remove the short-lived containers that keep the home open, such as a snapshot's."""
+def _remove_helpers(platform: Platform, userhash: str, *, waiting_only: bool = False) -> None:
+    """Remove the short-lived containers that keep the home open.
+
+    Those in which restic works hold the home's lease while they do; one that packs an archive holds
+    none, so with ``waiting_only`` it is left alone.
+    """
     prefix = f"{HELPER_PREFIX}{userhash}-"
     for status in list(platform.engine.census()):
-        if status.name.startswith(prefix):
+        packs = _PACKS.fullmatch(status.name.removeprefix(prefix)) is not None
+        if status.name.startswith(prefix) and not (waiting_only and packs):
             platform.engine.remove(status.name)
 
 
@@ -233,25 +254,8 @@ def fit(platform: Platform, user: User) -> None:
             _write_down(platform, user, home)
 
 
-def tend(platform: Platform, now: datetime) -> None:
-    """Measure what is open, lock what nothing uses, delete what is due: the collector's part."""
-    opened = platform.storage.unlocked()
-    rows = db.session.execute(select(User.id, User.userhash)).all()
-    end_reading()
-    used = {name.split("-")[1] for name in _alive(platform)}
-    for user_id, userhash in rows:
-        name = f"{HOME_PREFIX}{userhash}"
-        if name in opened:
-            _try_to_measure(platform, user_id, name)
-        # Of one that could not be locked wholly only the key is left here.
-        elif platform.keyring.get(name) is None:
-            continue
-        if userhash not in used:
-            lock_unused(platform, user_id, userhash, now)
-    bury(platform, now)
-
-
-def _try_to_measure(platform: Platform, user_id: int, name: str) -> None:
+def try_to_measure(platform: Platform, user_id: int, name: str) -> None:
+    """Write down what the open home takes; what goes wrong is logged."""
     try:
         _measure(platform, user_id, name)
     except RootBloodError as error:
@@ -277,54 +281,6 @@ def _measure(platform: Platform, user_id: int, name: str) -> None:
             _fill_in(row, files, capacity)
 
 
-def brake(platform: Platform) -> None:
-    """Stop every home from growing while the host's disk is nearly full, and let go afterwards."""
-    free, reserve = host_free_bytes(platform), platform.settings.reserve_bytes
-    engaged = platform.brake.on
-    platform.brake.on = free < reserve // 2 or (engaged and free < reserve)
-    # Each time: one may have been opened since, or braked by a server that was killed.
-    for name in platform.storage.unlocked() if Feature.CAPPED in platform.storage.features else ():
-        with suppress(RootBloodError):
-            platform.storage.brake(name, platform.brake.on)
-    if engaged != platform.brake.on:
-        LOG.warning("disk.brake", on=platform.brake.on, free_bytes=free)
-
-
 def host_free_bytes(platform: Platform) -> int:
     """Return what is left on the disk that holds the data directory."""
     return shutil.disk_usage(platform.settings.data_dir).free
-
-
-def bury(platform: Platform, now: datetime) -> None:
-    """Delete the files of accounts that were deleted long enough ago."""
-    due, here = select(Remains).where(Remains.delete_after <= now), platform.storage
-    for row in db.session.scalars(due).all():
-        end_reading()
-        if row.place is not None and not here.is_place(row.place):
-            LOG.warning("home.not-destroyed", home=row.home, why=f"It is kept at {row.place}")
-            continue
-        try:
-            here.destroy(row.home)
-        except RootBloodError as error:
-            LOG.warning("home.not-destroyed", home=row.home, why=error.message)
-            continue
-        with writing():
-            db.session.delete(db.session.merge(row))
-        LOG.info("home.destroyed", home=row.home)
-
-
-def recover(platform: Platform) -> None:
-    """Mend what a crash left: called once when a server starts.
-
-    Where an engine keeps the homes and does not answer yet, what is open is found later.
-    """
-    try:
-        platform.storage.reconcile()
-        opened = platform.storage.unlocked()
-    except EngineUnreachable as error:
-        LOG.warning("homes.not-looked-at", why=error.message)
-        return
-    for user in db.session.scalars(select(User)).all():
-        if home_of(user) not in opened:
-            platform.keyring.drop(home_of(user))
-    end_reading()

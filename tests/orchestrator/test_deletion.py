@@ -23,9 +23,9 @@ from orchestrator import (
     accounts,
     administration,
     deletion,
-    homes,
     keys,
     starting,
+    tending,
     tokens,
     workspaces,
 )
@@ -112,9 +112,9 @@ def test_the_files_follow_when_the_grace_period_ends(platform: Platform, bobs: W
     home = home_of(bobs.user)
     delete(platform, bobs.user)
     (rest,) = remains()
-    homes.bury(platform, rest.delete_after - timedelta(seconds=1))
+    tending.bury(platform, rest.delete_after - timedelta(seconds=1))
     assert home in platform.storage.homes
-    homes.bury(platform, rest.delete_after)
+    tending.bury(platform, rest.delete_after)
     assert home not in platform.storage.homes
     assert remains() == []
 

@@ -20,12 +20,13 @@ from models import (
     utcnow,
     writing,
 )
-from orchestrator import homes, starting, workspaces
+from orchestrator import homes, starting, tending, workspaces
 from orchestrator.engines import Phase
 from orchestrator.errors import Busy, Conflict, HomeBusy, HomeLocked, StorageError
 from orchestrator.keys import Proof
 from orchestrator.platform import Platform
-from orchestrator.policy import home_of
+from orchestrator.policy import helper_spec, home_of
+from orchestrator.spec import Mount
 from orchestrator.storage.memory import MemoryStorage
 from orchestrator.workspaces import Actor
 from tests.app_fixtures import PROOF, on_both_databases
@@ -73,7 +74,7 @@ def test_what_ends_by_itself_lets_the_home_be_locked(
     platform: Platform, running: Workspace, engine: WatchedEngine
 ) -> None:
     engine.fail(running.container)
-    homes.tend(platform, utcnow())
+    tending.tend(platform, utcnow())
     assert platform.storage.unlocked() == frozenset()
 
 
@@ -104,12 +105,12 @@ def test_after_unlocking_no_key_is_needed_for_a_while(
 ) -> None:
     now = utcnow()
     homes.unlock(platform, ann, now, PROOF)
-    homes.tend(platform, now + timedelta(seconds=platform.settings.unlock_seconds - 1))
+    tending.tend(platform, now + timedelta(seconds=platform.settings.unlock_seconds - 1))
     assert platform.storage.unlocked() == {home_of(ann)}
     starting.ensure_running(platform, made, WITHOUT_KEY)
     workspaces.stop(platform, made, ACTOR)
     assert platform.storage.unlocked() == {home_of(ann)}, "its owner asked to keep it open"
-    homes.tend(platform, now + timedelta(seconds=platform.settings.unlock_seconds + 1))
+    tending.tend(platform, now + timedelta(seconds=platform.settings.unlock_seconds + 1))
     assert platform.storage.unlocked() == frozenset()
 
 
@@ -125,9 +126,9 @@ def test_a_lock_that_was_cut_short_is_finished_by_a_sweep(
 
     with monkeypatch.context() as patch:
         patch.setattr(platform.storage, "lock", cut_short)
-        homes.tend(platform, later)
+        tending.tend(platform, later)
     assert platform.keyring.get(home_of(ann)) is not None
-    homes.tend(platform, later)
+    tending.tend(platform, later)
     assert platform.keyring.get(home_of(ann)) is None
 
 
@@ -147,7 +148,7 @@ def test_locking_by_hand_waits_for_no_time_but_for_workspaces(
 def test_nothing_is_locked_under_the_hands_of_who_uses_it(platform: Platform, ann: User) -> None:
     with homes.in_use(platform, ann, PROOF):
         assert not homes.lock_unused(platform, ann.id, ann.userhash, utcnow())
-        homes.tend(platform, utcnow())
+        tending.tend(platform, utcnow())
         assert platform.storage.unlocked() == {home_of(ann)}
     assert homes.lock_unused(platform, ann.id, ann.userhash, utcnow())
 
@@ -175,10 +176,10 @@ def test_a_key_that_a_crash_lost_comes_back_with_the_next_caller(
 def test_a_restarted_server_forgets_keys_of_homes_that_are_locked(
     platform: Platform, running: Workspace, ann: User
 ) -> None:
-    homes.recover(platform)
+    tending.recover(platform)
     assert platform.keyring.get(home_of(ann)) is not None
     platform.storage.lock(home_of(ann))
-    homes.recover(platform)
+    tending.recover(platform)
     assert platform.keyring.get(home_of(ann)) is None
 
 
@@ -190,7 +191,7 @@ def test_what_a_home_takes_is_written_down(
     assert (row.storage, row.place, row.capped) == ("memory", "memory", True)
     assert (row.allowance_bytes, row.files_bytes, row.snapshots_bytes) == (allowed, 0, 0)
     platform.storage.used_bytes[home_of(ann)] = 12345
-    homes.tend(platform, utcnow())
+    tending.tend(platform, utcnow())
     assert home_row(ann).files_bytes == 12345
     platform.storage.used_bytes[home_of(ann)] = 99999
     workspaces.stop(platform, running, ACTOR)
@@ -204,7 +205,7 @@ def test_what_is_stored_never_exceeds_the_allowance_in_the_row(
         db.session.execute(update(Home).values(snapshots_bytes=1 << 20))
     allowed = platform.settings.allowance_disk_bytes
     platform.storage.used_bytes[home_of(ann)] = allowed  # a file system rounds
-    homes.tend(platform, utcnow())
+    tending.tend(platform, utcnow())
     row = home_row(ann)
     assert row.files_bytes + row.snapshots_bytes == row.allowance_bytes == allowed
 
@@ -251,7 +252,7 @@ def test_the_brake_is_on_while_the_disk_is_nearly_full_and_goes(
     braked = []
     for free in (1500, 999, 500, 499, 999, 1000, 999):
         monkeypatch.setattr(homes, "host_free_bytes", lambda _p, free=free: free)
-        homes.brake(limited)
+        tending.brake(limited)
         braked.append((limited.brake.on, bool(platform.storage.braked)))
     assert braked == [(on, on) for on in (False, False, False, True, True, False, False)]
 
@@ -266,9 +267,9 @@ def test_the_files_of_a_deleted_account_go_when_their_time_has_come(
         db.session.add(
             Remains(home=home_of(ann), username="ann", delete_after=now + timedelta(days=7))
         )
-    homes.bury(platform, now + timedelta(days=6))
+    tending.bury(platform, now + timedelta(days=6))
     assert home_of(ann) in platform.storage.homes
-    homes.bury(platform, now + timedelta(days=8))
+    tending.bury(platform, now + timedelta(days=8))
     assert platform.storage.homes == {}
     assert db.session.query(Remains).count() == 0
 
@@ -289,11 +290,11 @@ def test_an_allowance_below_what_is_stored_breaks_no_row(
     platform.storage.used_bytes[home_of(ann)] = stored
     with writing():
         db.session.execute(update(Home).values(snapshots_bytes=stored // 4))
-    homes.tend(platform, utcnow())
+    tending.tend(platform, utcnow())
     with writing():
         db.session.execute(update(User).values(max_disk_bytes=64 << 20))
     workspaces.stop(platform, running, ACTOR)
-    homes.tend(platform, utcnow())  # of a locked home nothing is known but what was written
+    tending.tend(platform, utcnow())  # of a locked home nothing is known but what was written
     row = home_row(ann)
     assert (row.files_bytes, row.snapshots_bytes) == (stored, stored // 4)
     assert row.files_bytes + row.snapshots_bytes <= row.allowance_bytes
@@ -315,7 +316,7 @@ def test_one_home_that_cannot_be_measured_keeps_no_other_waiting(
         return MemoryStorage.usage(platform.storage, name)
 
     monkeypatch.setattr(platform.storage, "usage", broken)
-    homes.tend(platform, utcnow())
+    tending.tend(platform, utcnow())
     assert platform.storage.unlocked() == frozenset()
 
 
@@ -323,7 +324,7 @@ def test_a_restarted_server_lets_go_of_its_predecessors_brake(
     platform: Platform, running: Workspace, ann: User
 ) -> None:
     platform.storage.brake(home_of(ann), True)
-    homes.brake(platform)  # there is space
+    tending.brake(platform)  # there is space
     assert platform.storage.braked == set()
 
 
@@ -350,3 +351,37 @@ def _until_renewed(row: Workspace, times: int) -> None:
         query = select(Workspace.claimed_until).where(Workspace.id == row.id)
         seen.add(db.session.scalar(query))
         end_reading()
+
+
+def helper(platform: Platform, user: User, name: str) -> str:
+    """Run a short-lived container of the user's home."""
+    spec = helper_spec(user, f"rbx-{user.userhash}-{name}", "image", Mount("x", "/home"), 60)
+    platform.engine.run(spec)
+    return spec.name
+
+
+def test_what_only_waits_to_be_used_again_keeps_no_home_open_after_the_last_stop(
+    platform: Platform, running: Workspace, ann: User
+) -> None:
+    waiting = helper(platform, ann, "snapshots")
+    tending.tend(platform, utcnow())
+    assert platform.engine.inspect(waiting).phase is Phase.RUNNING
+    workspaces.stop(platform, running, ACTOR)
+    assert platform.engine.inspect(waiting).phase is Phase.ABSENT
+    assert platform.storage.unlocked() == frozenset()
+
+
+def test_a_download_goes_on_after_the_last_stop_and_keeps_the_home_open(
+    platform: Platform, running: Workspace, ann: User
+) -> None:
+    packing = helper(platform, ann, "0123abcd")
+    workspaces.stop(platform, running, ACTOR)
+    assert platform.engine.inspect(packing).phase is Phase.RUNNING
+    assert platform.storage.unlocked() == {home_of(ann)}
+    platform.archiving.add(ann.id)
+    with pytest.raises(HomeBusy, match="downloaded"):
+        homes.lock(platform, ann)
+    platform.archiving.clear()
+    platform.engine.remove(packing)
+    tending.tend(platform, utcnow())
+    assert platform.storage.unlocked() == frozenset()

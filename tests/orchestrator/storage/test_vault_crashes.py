@@ -5,7 +5,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,16 +21,27 @@ LONGEST_LIFE = 0.45
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-# Does everything a server does to a home, and says on its output what is on the disk for certain.
-_SERVER = """
-import json, os, random, sys
+# Each line of its input starts a server, by fork, since importing takes longer than a server lives.
+# That does everything a server does to a home, says on the output what is on the disk for certain,
+# and is ended by the kernel, as by SIGKILL, when its time is over.
+_SERVERS = """
+import json, os, random, signal, sys
 from dataclasses import replace
 from pathlib import Path
 from orchestrator.storage import Home
 from orchestrator.storage.vault import VaultStorage
 
-given = json.loads(sys.argv[1])
+for line in sys.stdin:
+    given = json.loads(line)
+    child = os.fork()
+    if not child:
+        break
+    print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+else:
+    sys.exit()
+
 random.seed(given["seed"])
+signal.setitimer(signal.ITIMER_REAL, given["life"])
 vault = VaultStorage(Path(given["directory"]), Path(given["mount_root"]), given["url"],
                      helper_image=given["image"], instance=given["instance"])
 key = bytes.fromhex(given["key"])
@@ -47,7 +58,6 @@ def synced(directory, number):
     os.close(file)
     os.close(root)
 
-print("begun", flush=True)
 vault.reconcile()
 while True:
     size = random.choice([64, 64, 80, 300]) << 20
@@ -78,6 +88,30 @@ while True:
 """
 
 
+@pytest.fixture
+def servers() -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", _SERVERS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+
+
+def live(servers: subprocess.Popen[str], given: dict[str, object]) -> list[list[str]]:
+    """Let a server live, and return the lines that it said until it was killed."""
+    assert servers.stdin is not None
+    assert servers.stdout is not None
+    servers.stdin.write(f"{json.dumps(given)}\n")
+    servers.stdin.flush()
+    said = []
+    while (words := servers.stdout.readline().split())[0] != "ended":
+        said.append(words)
+    assert words[1] == str(-signal.SIGALRM)
+    return said
+
+
 @pytest.mark.timeout(400)
 def test_a_server_killed_at_random_points_loses_nothing(
     make_vault: Callable[..., VaultStorage],
@@ -87,9 +121,10 @@ def test_a_server_killed_at_random_points_loses_nothing(
     run_id: str,
     home: Home,
     key: bytes,
+    tree: Path,
+    raw: Path,
+    servers: subprocess.Popen[str],
 ) -> None:
-    tree = mount_root / home.name / "home"
-    raw = tmp_path / "homes" / f"{home.name}.img"
     promised: set[int] = set()
     number, lives = 0, random.Random(7)
     for seed in range(ROUNDS):
@@ -103,29 +138,16 @@ def test_a_server_killed_at_random_points_loses_nothing(
             "key": key.hex(),
             "name": home.name,
             "number": number,
+            "life": 0.001 + lives.random() * LONGEST_LIFE,
         }
-        server = subprocess.Popen(
-            [sys.executable, "-c", _SERVER, json.dumps(given)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert server.stdout is not None
-        assert server.stdout.readline() == "begun\n", server.stderr
-        try:
-            server.wait(timeout=lives.random() * LONGEST_LIFE)
-        except subprocess.TimeoutExpired:
-            server.send_signal(signal.SIGKILL)
-        said, errors = server.communicate()
-        assert server.returncode == -signal.SIGKILL, errors
-        lines = [line.split() for line in said.splitlines()]
+        lines = live(servers, given)
         promised |= {int(line[1]) for line in lines if line[0] == "synced"}
         number = max([number, *(int(line[1]) for line in lines)])
 
         vault = make_vault()
         vault.reconcile()
         assert [file for file in mounts.loops().values() if ".making" in file.name] == []
-        vault.unlock(home, key)
+        vault.unlock(replace(home, known=bool(promised)), key)
         found = {int(path.name.removeprefix("file")): path.read_text() for path in tree.iterdir()}
         assert promised <= set(found), f"lost in round {seed}"
         assert all(found[one] == str(one) * 2000 for one in promised)
