@@ -54,7 +54,7 @@ def _either(own: N | None, default: N) -> N:
 
 def level(used_bytes: int, allowance_bytes: int) -> Level:
     """Return how full a home is: people are told from 90 % on, and at 100 %."""
-    if used_bytes * 1000 >= allowance_bytes * 995:  # the file system rounds
+    if used_bytes * 100 >= allowance_bytes * 99:  # a file system rounds, and keeps a little back
         return "full"
     return "nearly-full" if used_bytes * 10 >= allowance_bytes * 9 else "ok"
 

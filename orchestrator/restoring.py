@@ -1,13 +1,13 @@
 """Bring files back from a snapshot: one, a folder, or the home as it was."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from models import Reason, User
-from orchestrator import homes, snapshot_books, snapshot_room, snapshots
+from models import Reason, Snapshot, User
+from orchestrator import homes, snapshot_books, snapshot_container, snapshot_room, snapshots
 from orchestrator.engines import Phase
-from orchestrator.errors import AllowanceReached, Conflict
+from orchestrator.errors import AllowanceReached, Conflict, StorageError
 from orchestrator.jobs import Job, JobKind
 from orchestrator.keys import Proof
 from orchestrator.leases import writing_lease
@@ -15,6 +15,7 @@ from orchestrator.names import parse_home_path, show_home_path
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
 from orchestrator.snapshot_books import LONG_SECONDS
+from orchestrator.snapshot_container import Use
 from orchestrator.snapshot_room import Room
 from orchestrator.snapshots import Wish
 from orchestrator.storage import restic
@@ -48,17 +49,34 @@ def start_restoring(
         lease = writing_lease(home_of(owner))
         patience = snapshots.PATIENCE_SECONDS
         if safety:
-            with snapshot_books.changing(platform, owner, proof, patience=patience) as room:
+            with _opened(platform, owner, proof) as room:
                 _take_safety(room, job)
         with platform.leases.alone(lease, patience=patience):
             if wanted is None:
-                _restore_all(platform, owner, row.restic_id, job, proof)
+                _restore_all(platform, owner, row, job, proof)
             else:
                 _restore_path(platform, owner, row.restic_id, wanted, job, proof)
         job.snapshot_id = snapshot_id
         platform.feed.publish(user_id)
 
     return platform.jobs.start(user_id, JobKind.RESTORE, work, tell=platform.feed.publish)
+
+
+@contextmanager
+def _opened(platform: Platform, user: User, proof: Proof | None) -> Iterator[Room]:
+    with ExitStack() as stack:
+        changing = snapshot_books.changing(
+            platform, user, proof, patience=snapshots.PATIENCE_SECONDS
+        )
+        try:
+            room = stack.enter_context(changing)
+        except StorageError as error:
+            raise StorageError(
+                f"Your home cannot be opened for the snapshot that is taken before a restore: "
+                f"{error.message}",
+                hint='Restore the whole home without it: "safety": false.',
+            ) from error
+        yield room
 
 
 def _take_safety(room: Room, job: Job) -> None:
@@ -81,7 +99,7 @@ def _restore_path(
 ) -> None:
     job.progress(f"Restoring {show_home_path(path)}")
     argv, dump = list(restic.restore(id, path)), list(restic.dump(id, path))
-    with snapshot_room.reading(platform, user, proof) as room:
+    with snapshot_room.reading(platform, user, proof, files=True) as room:
         try:
             told = list(
                 room.ask("place", seconds=LONG_SECONDS, ok=(0, restic.INCOMPLETE),
@@ -95,18 +113,22 @@ def _restore_path(
     job.progress(_RESTORED_PARTLY if told else "Restored")
 
 
-def _restore_all(platform: Platform, user: User, id: str, job: Job, proof: Proof | None) -> None:
+def _restore_all(
+    platform: Platform, user: User, row: Snapshot, job: Job, proof: Proof | None
+) -> None:
     """Build the home anew beside the old one, then put it in that one's place in one step."""
     storage, name = platform.storage, home_of(user)
     with _discarding(platform, name):
         with snapshot_room.reading(platform, user, proof) as room:
             job.progress("Restoring your home")
-            snapshot_room.leave_staged(platform, user.userhash)
+            # A killed server may have left one.
+            snapshot_container.remove(platform, user.userhash, [Use.RESTORE])
+            snapshot_books.require_space(platform, row.total_bytes)
             storage.stage(room.home, room.key)
             with snapshot_room.staged(room) as beside:
-                told = _rebuild(beside, id)
+                told = _rebuild(beside, row.restic_id)
             home, key = room.home, room.key
-        snapshot_room.remove(platform, user.userhash)
+        snapshot_container.remove(platform, user.userhash)
     with platform.leases.alone(name, patience=homes.PATIENCE_SECONDS):
         with _discarding(platform, name):
             _refuse_while_running(platform, user)

@@ -12,8 +12,8 @@ from sqlalchemy import delete, select, update
 
 from models import Home as HomeRow
 from models import Reason, Snapshot, User, db, end_reading, writing
-from orchestrator import snapshot_room
-from orchestrator.errors import AllowanceReached, HomeBusy
+from orchestrator import homes, snapshot_container, snapshot_room
+from orchestrator.errors import AllowanceReached, HomeBusy, NoSpace, RootBloodError
 from orchestrator.keys import Proof
 from orchestrator.leases import writing_lease
 from orchestrator.logs import log
@@ -50,12 +50,12 @@ def changing(
     user_id = user.id
     with platform.leases.alone(writing_lease(home_of(user)), patience=patience):
         if stale := _is_stale(user_id):
-            snapshot_room.remove(platform, user.userhash)
+            snapshot_container.remove(platform, user.userhash)
         with snapshot_room.entered(platform, user, proof) as room:
             if stale or not _known(user_id):
                 room.prepare()
             if stale:
-                room.run(restic.unlock())
+                room.run(restic.unlock(), restic.sweep(), seconds=LONG_SECONDS)
                 settle(room)
             _set_stale(user_id)
             yield room
@@ -155,6 +155,12 @@ def reserve(room: Room, nbytes: int) -> None:
     room.platform.storage.reserve(room.home.name, nbytes + images)
 
 
+def require_space(platform: Platform, nbytes: int = 0) -> None:
+    """Refuse to take ``nbytes`` of the server's disk out of its reserve. Raises: NoSpace."""
+    if homes.host_free_bytes(platform) - nbytes < platform.settings.reserve_bytes:
+        raise NoSpace("The server's disk has less left than its reserve")
+
+
 def shortage(room: Room, nbytes: int) -> int | None:
     """Return how many bytes the files have to give for snapshots of ``nbytes``, if it is known."""
     storage, name = room.platform.storage, room.home.name
@@ -168,6 +174,17 @@ def forget(room: Room, ids: list[str]) -> None:
     """Forget snapshots and give their space back. Raises: HomeBusy while they are read."""
     with snapshot_room.pruning(room):
         room.run(restic.forget(ids), restic.prune(), seconds=LONG_SECONDS)
+
+
+def take_back(room: Room) -> None:
+    """Delete what a snapshot that came to nothing wrote; the next change does what fails here."""
+    try:
+        # Readers may stay: at worst one fails that reads what was forgotten, and a download that
+        # is kept slow must not keep what nothing counts.
+        room.run(restic.unlock(), restic.sweep(), seconds=LONG_SECONDS)
+        settle(room)
+    except RootBloodError as error:
+        LOG.warning("snapshots.not-taken-back", home=room.home.name, why=error.message)
 
 
 def make_fit(room: Room, newest: str, found: Measure) -> Measure:

@@ -1,43 +1,39 @@
-"""The container in which restic works on one home: its owner's user, the home, the repository.
+"""restic with one home and its repository, in a container of the home's owner.
 
-It has one name for each home and stays for a minute after its last use, because starting it takes
-longer than most of what is asked of it. Whoever uses it holds a lease, so that no server removes it
-under the hands of another.
+Whoever uses such a container holds a lease, so that no server removes it under the hands of
+another.
 """
 
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models import User, end_reading
-from orchestrator import catalogue, homes
-from orchestrator.collector import HELPER_LIFETIME, HELPER_PREFIX
-from orchestrator.engines import Process
+from orchestrator import homes
+from orchestrator.engines import Process, Result
 from orchestrator.errors import (
     AllowanceReached,
-    HomeBusy,
     HomeLocked,
+    NoSpace,
     SnapshotError,
     StorageError,
+    WrongKey,
 )
 from orchestrator.keys import Proof
 from orchestrator.leases import reading_lease, room_lease
+from orchestrator.logs import log
 from orchestrator.platform import Platform
-from orchestrator.policy import snapshot_spec
-from orchestrator.spec import Mount
+from orchestrator.policy import home_of
+from orchestrator.snapshot_container import Container, Use, credentials, start
 from orchestrator.storage import Home, restic, restic_bundle
 from orchestrator.storage.keys import derive
 
-IDLE_SECONDS = 60.0
+LOG = log(__name__)
 BRIEF_SECONDS = 60.0
-STAGED = "/staged"
-_SUFFIX = "-snapshots"
 _LINE_BYTES = 8 << 20
-_SLOW_CPUS = 0.2
 _PROGRAM = restic_bundle.program()
 
 
@@ -49,10 +45,8 @@ class Room:
     user: User
     home: Home
     key: bytes = field(repr=False)
-    container: str
-    directory: str
-    """Where the home is, and what a snapshot is taken of."""
-    repository: str
+    use: Use
+    container: Container
 
     def ask(
         self, do: str, *, seconds: float = BRIEF_SECONDS, ok: Sequence[int] = (0,), **request: Any
@@ -61,15 +55,15 @@ class Room:
 
         What restic prints as text is left out. ``seconds`` is for all of it.
         Raises: what :func:`orchestrator.storage.restic.failure` returns; AllowanceReached when the
-        home is full.
+        home is full, NoSpace when the place of the repository is.
         """
         deadline = time.monotonic() + seconds
         process = self.spawn(do, **request)
         try:
             for line in _lines(process, deadline):
                 if isinstance(line, dict) and "ended" in line:
-                    said = restic.redacted(str(line["said"]), self.repository)
-                    _check(int(line["ended"]), said, ok)
+                    said = restic.redacted(str(line["said"]), self.container.repository)
+                    self._check(int(line["ended"]), said, ok)
                     if line["ended"]:
                         yield line
                     return
@@ -90,12 +84,15 @@ class Room:
         """Begin something whose answer the caller reads; the caller closes it."""
         end_reading()
         process = self.platform.engine.spawn(
-            self.container, ("/usr/bin/python3", "-I", "-c", _PROGRAM)
+            self.container.name, ("/usr/bin/python3", "-I", "-c", _PROGRAM)
         )
         whole = request | {
             "do": do,
-            "directory": self.directory,
-            "repository": self.repository,
+            "directory": self.container.directory,
+            "repository": self.container.repository,
+            "disk": restic.REPOSITORY,
+            "floor": self.platform.settings.reserve_bytes // 2,
+            "environment": credentials(self.platform),
             "restic": restic.COMMAND,
             "password": derive(self.key, "restic").hex(),
         }
@@ -108,11 +105,9 @@ class Room:
 
     def size(self) -> int:
         """Return the bytes that the repository takes here."""
-        if self.repository != restic.REPOSITORY:
+        if not self._is_here:
             return 0
-        done = self.platform.engine.exec(
-            self.container, ("du", "-sB1", "--", self.repository), timeout=BRIEF_SECONDS
-        )
+        done = self._exec("du", "-sB1", "--", restic.REPOSITORY)
         if done.exit_code or not (digits := done.stdout.split(b"\t")[0]).isdigit():
             raise SnapshotError("The size of your snapshots could not be measured")
         return int(digits)
@@ -121,24 +116,20 @@ class Room:
         """Make the repository unless it is there; what a killed attempt left is wiped."""
         if self._is_made():
             return
-        if self.repository == restic.REPOSITORY:
-            self.platform.engine.exec(
-                self.container, ("find", self.repository, "-mindepth", "1", "-delete")
-            )
+        if self._is_here:
+            self._exec("find", restic.REPOSITORY, "-mindepth", "1", "-delete")
         # restic makes opening a repository as hard as half a second's work of this container is.
         # The password is a random key that nobody can guess, so a slow container makes it easy.
-        slow = f"{self.container}-init"
-        _start(self.platform, self.user, self.home, slow, cpus=_SLOW_CPUS)
+        slow = start(self.platform, self.user, self.home, Use.INIT)
         try:
-            room = Room(self.platform, self.user, self.home, self.key, slow, "/", self.repository)
+            room = replace(self, use=Use.INIT, container=slow)
             room.run(restic.init(), seconds=BRIEF_SECONDS * 2)
         finally:
-            self.platform.engine.remove(slow)
+            self.platform.engine.remove(slow.name)
 
     def _is_made(self) -> bool:
-        if self.repository == restic.REPOSITORY:
-            config = f"{self.repository}/config"
-            return not self.platform.engine.exec(self.container, ("test", "-f", config)).exit_code
+        if self._is_here:
+            return not self._exec("test", "-f", f"{restic.REPOSITORY}/config").exit_code
         try:
             self.run(("cat", "config", "--no-lock"))
         except SnapshotError as error:
@@ -147,13 +138,23 @@ class Room:
             return False
         return True
 
+    @property
+    def _is_here(self) -> bool:
+        return self.container.repository == restic.REPOSITORY
 
-def _check(code: int, said: str, ok: Sequence[int]) -> None:
-    if code in ok:
-        return
-    if restic.home_is_full(said):
-        raise AllowanceReached("Your home is full", hint="Delete something first, then try again.")
-    raise restic.failure(code, said)
+    def _exec(self, *argv: str) -> Result:
+        return self.platform.engine.exec(self.container.name, argv, timeout=BRIEF_SECONDS)
+
+    def _check(self, code: int, said: str, ok: Sequence[int]) -> None:
+        if code in ok:
+            return
+        if restic.home_is_full(said):
+            if self.use in (Use.WRITE, Use.INIT):
+                raise NoSpace
+            raise AllowanceReached(
+                "Your home is full", hint="Delete something first, then try again."
+            )
+        raise restic.failure(code, said)
 
 
 def _lines(process: Process, deadline: float) -> Iterator[Any]:
@@ -171,11 +172,6 @@ def _lines(process: Process, deadline: float) -> Iterator[Any]:
                 yield json.loads(line)
 
 
-def name_of(userhash: str, suffix: str = _SUFFIX) -> str:
-    """Return the name of the container; it is one of those that homes.lock removes."""
-    return f"{HELPER_PREFIX}{userhash}{suffix}"
-
-
 def require_key(platform: Platform, user: User, proof: Proof | None) -> bytes:
     """Return the home's key, which snapshots need also where files do not. Raises: HomeLocked."""
     key = homes.key_for(platform, user, proof)
@@ -185,27 +181,57 @@ def require_key(platform: Platform, user: User, proof: Proof | None) -> bytes:
 
 
 @contextmanager
-def entered(platform: Platform, user: User, proof: Proof | None) -> Iterator[Room]:
-    """Hold the home unlocked and the container running.
+def entered(
+    platform: Platform, user: User, proof: Proof | None, use: Use = Use.WRITE
+) -> Iterator[Room]:
+    """Hold the home unlocked and a container running that sees it.
 
     Raises: HomeLocked, HomeBusy, EngineError.
     """
     key = require_key(platform, user, proof)
-    name = name_of(user.userhash)
     with (
         homes.in_use(platform, user, proof) as home,
-        platform.leases.shared(room_lease(home.name), patience=homes.PATIENCE_SECONDS),
+        _running(platform, user, home, key, use) as it,
     ):
-        directory, repository = _start(platform, user, home, name)
-        yield Room(platform, user, home, key, name, directory, repository)
+        yield it
 
 
 @contextmanager
-def reading(platform: Platform, user: User, proof: Proof | None) -> Iterator[Room]:
-    """As :func:`entered`, while nothing that is forgotten is deleted."""
+def _running(platform: Platform, user: User, home: Home, key: bytes, use: Use) -> Iterator[Room]:
+    with platform.leases.shared(room_lease(home.name), patience=homes.PATIENCE_SECONDS):
+        yield Room(platform, user, home, key, use, start(platform, user, home, use))
+
+
+@contextmanager
+def reading(
+    platform: Platform, user: User, proof: Proof | None, *, files: bool = False
+) -> Iterator[Room]:
+    """Hold what reads snapshots, while nothing that is forgotten is deleted.
+
+    A home that cannot be opened takes nothing away from its snapshots, unless ``files`` says that
+    the home itself is needed. Raises: HomeLocked, HomeBusy, EngineError.
+    """
+    with ExitStack() as stack:
+        try:
+            room = stack.enter_context(entered(platform, user, proof, Use.READ))
+        except WrongKey:
+            raise
+        except StorageError as error:
+            if files:
+                raise
+            LOG.warning("snapshots.without-home", home=home_of(user), why=error.message)
+            room = stack.enter_context(_without_home(platform, user, proof))
+        lease, patience = reading_lease(room.home.name), homes.PATIENCE_SECONDS
+        stack.enter_context(platform.leases.shared(lease, patience=patience))
+        yield room
+
+
+@contextmanager
+def _without_home(platform: Platform, user: User, proof: Proof | None) -> Iterator[Room]:
+    key, home = require_key(platform, user, proof), homes.wanted(platform, user)
     with (
-        entered(platform, user, proof) as room,
-        platform.leases.shared(reading_lease(room.home.name), patience=homes.PATIENCE_SECONDS),
+        platform.leases.shared(home.name, patience=homes.PATIENCE_SECONDS),
+        _running(platform, user, home, key, Use.LOOK) as room,
     ):
         yield room
 
@@ -221,83 +247,8 @@ def pruning(room: Room) -> Iterator[None]:
 @contextmanager
 def staged(room: Room) -> Iterator[Room]:
     """Enter a container that sees the staged place of the home instead of the home."""
-    name = name_of(room.user.userhash, "-restore")
-    mount = room.platform.storage.mount(f"{room.home.name}.staged", STAGED)
-    _start(room.platform, room.user, room.home, name, instead=mount)
+    container = start(room.platform, room.user, room.home, Use.RESTORE)
     try:
-        yield Room(room.platform, room.user, room.home, room.key, name, STAGED, room.repository)
+        yield replace(room, use=Use.RESTORE, container=container)
     finally:
-        room.platform.engine.remove(name)
-
-
-def leave_staged(platform: Platform, userhash: str) -> None:
-    """End the restore of a whole home that a killed server left behind."""
-    platform.engine.remove(name_of(userhash, "-restore"))
-
-
-def remove(platform: Platform, userhash: str) -> None:
-    """End whatever restic does to the home."""
-    for suffix in (_SUFFIX, "-restore", f"{_SUFFIX}-init"):
-        platform.engine.remove(name_of(userhash, suffix))
-
-
-def _start(
-    platform: Platform,
-    user: User,
-    home: Home,
-    name: str,
-    *,
-    cpus: float = 2.0,
-    instead: Mount | None = None,
-) -> tuple[str, str]:
-    """Let the container run; return where the home and where the repository is."""
-    url = platform.settings.backup_url
-    image = catalogue.template_named(None).image
-    directory = f"/home/{user.username}"
-    end_reading()
-    mounts = [instead or platform.storage.mount(home.name, directory)]
-    if not url:
-        mounts.append(platform.storage.repository(home, restic.REPOSITORY))
-    environment = (*restic.ENVIRONMENT, *(_backup_environment(platform) if url else ()))
-    seconds = int(HELPER_LIFETIME.total_seconds()) - 3600
-    platform.engine.run(
-        snapshot_spec(
-            user, name, image, tuple(mounts), environment,
-            seconds=seconds, cpus=cpus, network=bool(url),
-        )
-    )  # fmt: skip
-    return directory, f"{url.rstrip('/')}/{user.userhash}" if url else restic.REPOSITORY
-
-
-def _backup_environment(platform: Platform) -> tuple[tuple[str, str], ...]:
-    """Read what restic needs to know of the place of backups. Raises: StorageError."""
-    path = platform.settings.backup_environment
-    if not path:
-        return ()
-    try:
-        lines = Path(path).read_text().splitlines()
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
-    pairs = [line.split("=", 1) for line in lines if line.strip() and not line.startswith("#")]
-    if any(len(pair) != 2 or not pair[0].isidentifier() for pair in pairs):
-        raise StorageError(f"{path} must hold lines of NAME=value")
-    return tuple((name, value) for name, value in pairs)
-
-
-@dataclass
-class Unused:
-    """Removes containers that nobody uses: since when each was seen unused, by name."""
-
-    since: dict[str, float] = field(default_factory=dict)
-
-    def sweep(self, platform: Platform, users: dict[str, str], clock: float) -> None:
-        """Remove what was unused for long enough; ``users`` maps containers to homes."""
-        found = {status.name for status in platform.engine.census()} & users.keys()
-        self.since = {name: at for name, at in self.since.items() if name in found}
-        for name in found:
-            try:
-                with platform.leases.alone(room_lease(users[name])):
-                    if clock - self.since.setdefault(name, clock) >= IDLE_SECONDS:
-                        platform.engine.remove(name)
-            except HomeBusy:
-                self.since.pop(name, None)
+        room.platform.engine.remove(container.name)

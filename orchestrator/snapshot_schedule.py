@@ -12,7 +12,7 @@ from orchestrator.errors import HomeBusy
 from orchestrator.jobs import Job, JobKind
 from orchestrator.platform import Platform
 from orchestrator.policy import HOME_PREFIX, home_of
-from orchestrator.snapshot_room import Unused, name_of
+from orchestrator.snapshot_container import Unused
 from orchestrator.snapshots import Wish
 
 AT_ONCE = 2
@@ -88,4 +88,4 @@ class Schedule:
     def _tidy(self, platform: Platform, clock: float) -> None:
         hashes = db.session.scalars(select(User.userhash)).all()
         end_reading()
-        self.unused.sweep(platform, {name_of(one): f"{HOME_PREFIX}{one}" for one in hashes}, clock)
+        self.unused.sweep(platform, {one: f"{HOME_PREFIX}{one}" for one in hashes}, clock)

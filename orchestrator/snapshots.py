@@ -9,20 +9,24 @@ from sqlalchemy import select
 
 from models import Home as HomeRow
 from models import Reason, Snapshot, User, db, end_reading, utcnow
-from orchestrator import access, homes, snapshot_books
+from orchestrator import access, snapshot_books
 from orchestrator.engines import Phase
-from orchestrator.errors import NoSpace, NotFound, SnapshotError
+from orchestrator.errors import NotFound, RootBloodError, SnapshotError
 from orchestrator.jobs import Job, JobKind
 from orchestrator.keys import Proof
 from orchestrator.names import parse_title
 from orchestrator.platform import Platform
-from orchestrator.snapshot_books import LONG_SECONDS
 from orchestrator.snapshot_room import Room
 from orchestrator.storage import restic
 from orchestrator.storage.restic import Kept, Taken
 
 PATIENCE_SECONDS = 10.0
 NOTE_MAX = 80
+BACKUP_SECONDS = 1800.0
+MOST_READ = 8
+"""How many times the capacity of a home may be read for a snapshot: sparse files count in full."""
+SLACK_BYTES = 32 << 20
+"""How much more than the capacity a repository may take for a moment: two packs of restic's."""
 _NOTICED_SECONDS = 3.0
 """How long a first look at the files may hold writes."""
 _FROZEN_SECONDS = 55.0
@@ -107,22 +111,17 @@ def take(room: Room, job: Job, wish: Wish) -> Snapshot:
     it goes on, and again while writes are held for the moment that it takes to see what changed.
     Raises: NoSpace, AllowanceReached, EngineError.
     """
-    platform = room.platform
-    if homes.host_free_bytes(platform) < platform.settings.reserve_bytes:
-        raise NoSpace("The server's disk has less left than its reserve")
+    snapshot_books.require_space(room.platform)
     job.progress("Looking at your files")
-    began, parent = utcnow(), None
-    if _runs(room):
-        taken = _backup_held(room, job, wish.reason, _NOTICED_SECONDS)
-        if taken.held_seconds > _NOTICED_SECONDS:
-            parent = taken.id
-            taken = _backup_held(room, job, wish.reason, _FROZEN_SECONDS, parent)
-            room.run(restic.forget([parent]))
-    else:
-        taken = _backup(room, job, wish.reason)
-        taken = replace(taken, consistent=not _runs(room))
+    began = utcnow()
+    try:
+        taken = _read(room, job, wish.reason)
+    except RootBloodError as error:
+        if error.message != restic.NOTHING:
+            snapshot_books.take_back(room)
+        raise
     job.progress("Counting what it added")
-    if len(taken.ids) == 1 and parent is None:
+    if len(taken.ids) == 1 and not taken.again:
         new = Kept(restic.checked(taken.ids[0]), began, (wish.reason.value,))
         found = snapshot_books.measure_with(room, new, taken.nbytes)
     else:
@@ -148,6 +147,19 @@ def take(room: Room, job: Job, wish: Wish) -> Snapshot:
     return row
 
 
+def _read(room: Room, job: Job, reason: Reason) -> "_Taken":
+    if not _runs(room):
+        taken = _backup(room, job, reason)
+        return replace(taken, consistent=not _runs(room))
+    taken = _backup_held(room, job, reason, _NOTICED_SECONDS)
+    if taken.held_seconds <= _NOTICED_SECONDS:
+        return taken
+    parent = taken.id
+    taken = _backup_held(room, job, reason, _FROZEN_SECONDS, parent)
+    room.run(restic.forget([parent]))
+    return replace(taken, again=True)
+
+
 def _text(taken: "_Taken") -> str:
     text = f"{taken.files} files were kept"
     if taken.large:
@@ -168,20 +180,25 @@ class _Taken(Taken):
     incomplete: bool = False
     consistent: bool = False
     held_seconds: float = 0.0
+    again: bool = False
+    """It is the second of two, of which the first was forgotten."""
 
 
 def _backup(
     room: Room, job: Job, reason: Reason, parent: str = "", watch: Callable[[bool], object] = bool
 ) -> _Taken:
     """Run restic; ``watch`` is called now and then, with True as soon as all was read."""
-    largest = room.home.capacity_bytes
+    largest, before = room.home.capacity_bytes, _bytes_before(room)
+    # A file that grows for as long as it is read would fill the disk, counted nowhere.
+    capacity = room.platform.storage.capacity(room.home.name)
+    most_kept = None if capacity is None else max(capacity, before) + SLACK_BYTES
     argv = restic.backup(reason.value, largest_bytes=largest, parent=parent)
     summary: Taken | None = None
     ids: list[str] = []
     large, nbytes, incomplete = 0, 0, False
     for event in room.ask(
-        "snapshot", seconds=LONG_SECONDS, ok=(0, restic.INCOMPLETE),
-        argvs=[list(argv)], largest=largest,
+        "snapshot", seconds=BACKUP_SECONDS, ok=(0, restic.INCOMPLETE), argv=list(argv),
+        largest=largest, most_kept=most_kept, most_read=MOST_READ * largest,
     ):  # fmt: skip
         watch(summary is not None)
         match event:

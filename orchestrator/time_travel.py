@@ -176,7 +176,7 @@ def diff(
     path = parse_home_path(path)
     row = snapshots.find(user, older)
     other = snapshots.find(user, newer) if newer is not None else None
-    with snapshot_room.reading(platform, user, proof) as room:
+    with snapshot_room.reading(platform, user, proof, files=newer is None) as room:
         before = _kept_bytes(room, row.restic_id, path)
         after = _kept_bytes(room, other.restic_id, path) if other else _present_bytes(room, path)
         if before is None and after is None:
@@ -233,7 +233,7 @@ def _unified(room: Room, older: bytes, newer: bytes) -> str | None:
     """
     argv = ("/usr/bin/python3", "-I", "-c", _COMPARE, str(len(older)), str(DIFF_SECONDS))
     done = room.platform.engine.exec(
-        room.container, argv, stdin=older + newer, timeout=DIFF_SECONDS * 3
+        room.container.name, argv, stdin=older + newer, timeout=DIFF_SECONDS * 3
     )
     if done.exit_code != 0 or len(done.stdout) > DIFF_BYTES:
         return None

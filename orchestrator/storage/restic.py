@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from orchestrator.errors import Conflict, NotFound, RootBloodError, SnapshotError
+from orchestrator.errors import (
+    AllowanceReached,
+    Conflict,
+    NoSpace,
+    NotFound,
+    RootBloodError,
+    SnapshotError,
+)
 
 Type = Literal["file", "dir", "symlink", "other"]
 
@@ -25,7 +32,7 @@ INCOMPLETE = 3
 """Exit code: the snapshot was taken, without some files that could not be read."""
 NOTHING = "There is nothing in your home that could be kept"
 """restic takes no empty snapshots."""
-ABSENT, LINKED, SPOILT = 64, 65, 67
+ABSENT, LINKED, SPOILT, GROWN, SHORT = 64, 65, 67, 68, 69
 """Codes of restic_calls.py."""
 _ID = re.compile(r"[0-9a-f]{8}(?:[0-9a-f]{56})?", re.ASCII)
 _SETUID, _SETGID, _STICKY = 1 << 23, 1 << 22, 1 << 20  # Go's io/fs.FileMode
@@ -105,6 +112,11 @@ def forget_by_age(tag: str, hours: int, days: int, weeks: int) -> tuple[str, ...
 
 def prune() -> tuple[str, ...]:
     return ("prune", "--quiet", "--max-unused", "5%")
+
+
+def sweep() -> tuple[str, ...]:
+    """Delete what nothing refers to, writing nothing anew: needs no space."""
+    return ("prune", "--quiet", "--max-unused", "unlimited")
 
 
 def unlock() -> tuple[str, ...]:
@@ -207,6 +219,13 @@ def failure(code: int, said: str) -> RootBloodError:
             f"Not all of it could be read from the snapshot: {first}",
             hint="Nothing was changed. Another snapshot may have it whole; tell an administrator.",
         )
+    if code == GROWN:
+        return AllowanceReached(
+            "The snapshot would take more than your allowance",
+            hint="Something grew while it was read. Stop what writes, then try again.",
+        )
+    if code == SHORT:
+        return NoSpace("The server's disk has less left than its reserve")
     if "snapshot is empty" in said:
         return Conflict(NOTHING)
     if "wrong password" in said:

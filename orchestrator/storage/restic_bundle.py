@@ -2,7 +2,7 @@
 
 import inspect
 
-from orchestrator.storage import restic_calls, restic_placing, restic_program
+from orchestrator.storage import restic_calls, restic_guard, restic_placing, restic_program
 
 _START = """import sys, types
 for name, text in {sources!r}:
@@ -14,6 +14,6 @@ module.main()
 
 def program() -> str:
     """Return the program; the container has nothing of ours, so its modules come along."""
-    modules = (restic_calls, restic_placing, restic_program)
+    modules = (restic_calls, restic_guard, restic_placing, restic_program)
     sources = [(module.__name__, inspect.getsource(module)) for module in modules]
     return _START.format(sources=sources)

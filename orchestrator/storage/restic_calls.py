@@ -18,9 +18,10 @@ from typing import Any, BinaryIO
 
 SAID_BYTES = 2000
 CHUNK_BYTES = 256 << 10
-PARTLY, ABSENT, LINKED, OTHER, SPOILT = 3, 64, 65, 66, 67
+PARTLY, ABSENT, LINKED, OTHER, SPOILT, GROWN, SHORT = 3, 64, 65, 66, 67, 68, 69
 """As restic's own code 3, done in part; nothing at that path; a link on the way; else; not all
-that a snapshot has could be read from it or written."""
+that a snapshot has could be read from it or written; ended because it took more than it may; or
+because too little of the disk was left."""
 _QUOTED = re.compile(r"\\(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}|.)", re.DOTALL)
 _CONTROLS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -44,7 +45,9 @@ def tell(**values: object) -> None:
 def begin(request: Request, argv: list[str], stdout: int | None) -> "subprocess.Popen[bytes]":
     """Start restic with its password on standard input, which only it can read.
 
-    So is the address of its repository, which may hold a password as well, on another pipe.
+    So is the address of its repository, which may hold a password as well, on another pipe; what
+    else it needs to get there is in its own environment alone, which no other process may read
+    because nobody may read its program (proc(5), PR_SET_DUMPABLE in prctl(2)).
     """
     address, filled = os.pipe()
     with open(filled, "wb") as file:
@@ -52,6 +55,7 @@ def begin(request: Request, argv: list[str], stdout: int | None) -> "subprocess.
     restic = subprocess.Popen(
         [*request["restic"], "--repository-file", f"/dev/fd/{address}", *argv],
         stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, pass_fds=(address,),
+        env={**os.environ, **request["environment"]},
     )  # fmt: skip
     os.close(address)
     assert restic.stdin is not None
@@ -80,7 +84,11 @@ def run(request: Request) -> None:
 
 def printed(request: Request, *argv: str, lines: bool = True) -> Iterator[bytes]:
     """Yield what restic writes, line by line or as it comes."""
-    restic = begin(request, list(argv), subprocess.PIPE)
+    yield from told(begin(request, list(argv), subprocess.PIPE), lines=lines)
+
+
+def told(restic: "subprocess.Popen[bytes]", *, lines: bool = True) -> Iterator[bytes]:
+    """Yield what a restic that was begun writes. Raises: Ended when it has failed."""
     errors: list[str] = []
     reader = threading.Thread(target=lambda: errors.append(tail(restic.stderr)))  # type: ignore[arg-type]
     reader.start()

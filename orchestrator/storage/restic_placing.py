@@ -29,6 +29,7 @@ from orchestrator.storage.restic_calls import (
     parent_of,
     printed,
 )
+from orchestrator.storage.restic_guard import guarded
 
 HOLD = ".rootblood-restore-"
 """Beginning of the name of the folder in the home from which restored files are put in place."""
@@ -167,14 +168,16 @@ def restored(request: Request, target: str) -> int:
     restic = begin(request, [*request["argv"], "--target", target], subprocess.DEVNULL)
     spoilt, said, last = 0, b"", b""
     assert restic.stderr is not None
-    for line in restic.stderr:
-        if _ATTRIBUTE.fullmatch(line):
-            spoilt += 1
-        elif line.strip():
-            said, last = (said + line)[:SAID_BYTES], line
-    if (code := restic.wait()) and last.strip() != b"Fatal: There were %d errors" % spoilt:
-        partly = last.startswith(b"Fatal: There were ")
-        raise Ended(SPOILT if partly else code, (said if partly else last).decode(errors="replace"))
+    with guarded(request, restic):
+        for line in restic.stderr:
+            if _ATTRIBUTE.fullmatch(line):
+                spoilt += 1
+            elif line.strip():
+                said, last = (said + line)[:SAID_BYTES], line
+        if (code := restic.wait()) and last.strip() != b"Fatal: There were %d errors" % spoilt:
+            partly = last.startswith(b"Fatal: There were ")
+            why = said if partly else last
+            raise Ended(SPOILT if partly else code, why.decode(errors="replace"))
     return spoilt
 
 

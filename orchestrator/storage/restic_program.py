@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from orchestrator.storage.restic_calls import (
     ABSENT,
@@ -29,7 +30,9 @@ from orchestrator.storage.restic_calls import (
     run,
     tail,
     tell,
+    told,
 )
+from orchestrator.storage.restic_guard import guarded
 from orchestrator.storage.restic_placing import place, rebuild
 
 
@@ -37,7 +40,7 @@ def snapshot(request: Request) -> None:
     """Take a snapshot with restic; tell what it tells, and what it added to ``repository``.
 
     The latter only where the repository is a directory. Files that are larger than ``largest``,
-    and therefore left out, are counted meanwhile.
+    and therefore left out, are counted meanwhile. What takes more than the limits is ended.
     """
     kept = f"{request['repository']}/snapshots"
     local = os.path.isdir(kept)
@@ -49,7 +52,7 @@ def snapshot(request: Request) -> None:
     )  # fmt: skip
     partly = None
     try:
-        run(request)
+        _back_up(request)
     except Ended as ended:
         if ended.code != PARTLY:
             raise
@@ -62,6 +65,16 @@ def snapshot(request: Request) -> None:
     )
     if partly:
         raise partly
+
+
+def _back_up(request: Request) -> None:
+    restic = begin(request, request["argv"], subprocess.PIPE)
+    with guarded(request, restic) as guard:
+        for line in told(restic):
+            with suppress(ValueError, AttributeError):  # what is no event is passed on all the same
+                guard.read_bytes = json.loads(line).get("bytes_done", guard.read_bytes)
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
 
 
 def shown(node: Request) -> Request:

@@ -99,7 +99,7 @@ def test_a_workspace_knows_that_its_home_has_a_size() -> None:
 @pytest.mark.parametrize(
     ("used", "expected"),
     [
-        (0, "ok"), (899, "ok"), (900, "nearly-full"), (994, "nearly-full"), (995, "full"),
+        (0, "ok"), (899, "ok"), (900, "nearly-full"), (989, "nearly-full"), (990, "full"),
         (1000, "full"), (5000, "full"),
     ],
 )  # fmt: skip

@@ -213,10 +213,10 @@ def test_a_home_is_not_locked_while_a_job_works_on_it(
     with snapshot_room.reading(platform, ann, PROOF) as room:
         with pytest.raises(HomeBusy):
             homes.lock(platform, ann)
-        assert room.container in {status.name for status in platform.engine.census()}
+        assert room.container.name in {status.name for status in platform.engine.census()}
         with pytest.raises(HomeBusy):
             homes.lock(platform, ann, force=True)  # whoever holds the lease sees its work ended
-        assert room.container not in {status.name for status in platform.engine.census()}
+        assert room.container.name not in {status.name for status in platform.engine.census()}
     with platform.leases.alone(writing_lease(home_of(ann))), pytest.raises(HomeBusy):
         homes.lock(platform, ann)
     homes.lock(platform, ann)

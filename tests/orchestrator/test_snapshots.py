@@ -23,7 +23,7 @@ from orchestrator.jobs import Job
 from orchestrator.leases import writing_lease
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
-from orchestrator.snapshot_room import Unused, name_of
+from orchestrator.snapshot_container import Unused, Use, name_of
 from tests.app_fixtures import PROOF
 from tests.local_restic import LocalEngine, home_directory
 
@@ -280,8 +280,8 @@ def test_nothing_is_deleted_while_it_is_read(
 
 def test_an_unused_container_goes_after_a_minute(platform: Platform, ann: User, home: Path) -> None:
     take(platform, ann)
-    name, unused = name_of(ann.userhash), Unused()
-    users = {name: home_of(ann)}
+    name, unused = name_of(ann.userhash, Use.WRITE), Unused()
+    users = {ann.userhash: home_of(ann)}
     names = lambda: {status.name for status in platform.engine.census()}  # noqa: E731
     unused.sweep(platform, users, 100.0)
     with snapshot_room.reading(platform, ann, PROOF):

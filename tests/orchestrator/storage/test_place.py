@@ -1,10 +1,10 @@
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from orchestrator.errors import StorageError
+from orchestrator.storage import place
 from orchestrator.storage.place import place_of
 from orchestrator.storage.plain import PlainStorage
 from orchestrator.storage.vault import VaultStorage
@@ -28,9 +28,10 @@ def test_what_is_under_a_disk_that_is_not_mounted_is_another_place(tmp_path: Pat
     assert not vault(tmp_path / "homes").is_place(name)
 
 
-def test_all_who_come_first_at_once_agree(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(20) as pool:
-        assert len(set(pool.map(place_of, [tmp_path / "homes"] * 40))) == 1
+def test_who_names_it_at_the_same_time_takes_the_name_that_is_there(tmp_path: Path) -> None:
+    name = place_of(tmp_path / "homes")
+    place._make(tmp_path / "homes" / "id")
+    assert place_of(tmp_path / "homes") == name
     assert [file.name for file in (tmp_path / "homes").iterdir()] == ["id"]
 
 
