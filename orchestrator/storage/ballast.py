@@ -7,7 +7,7 @@ space on the host.
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.errors import AllowanceReached
@@ -62,7 +62,7 @@ def reserve(point: Path, nbytes: int, *, partly: bool = False) -> None:
 def brake(point: Path, on: bool) -> None:
     """Take all free blocks, also those that came free since the last call; or give them back."""
     if not on:
-        _delete(point / _BRAKE)
+        offload((point / _BRAKE).unlink, True)
         return
     with _opened(point / _BRAKE) as descriptor:
         step = free_bytes(point)
@@ -82,22 +82,19 @@ def is_braked(point: Path) -> bool | None:
 def drop(point: Path) -> None:
     """Give everything back."""
     for name in (_BRAKE, _RESERVED):
-        _delete(point / name)
-
-
-def _delete(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        offload(os.unlink, path)
+        offload((point / name).unlink, True)
 
 
 def _grow(descriptor: int, before: int, size: int) -> bool:
     """Allocate up to ``size``; False, and as before, when there is not enough."""
-    if size <= before:
-        return True
+    return size <= before or offload(_allocate, descriptor, before, size)
+
+
+def _allocate(descriptor: int, before: int, size: int) -> bool:
     try:
-        offload(os.posix_fallocate, descriptor, before, size - before)
+        os.posix_fallocate(descriptor, before, size - before)
     except OSError as error:
-        offload(os.ftruncate, descriptor, before)
+        os.ftruncate(descriptor, before)
         if error.errno != errno.ENOSPC:
             raise
         return False

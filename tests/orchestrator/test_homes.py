@@ -22,7 +22,7 @@ from models import (
 )
 from orchestrator import homes, starting, tending, workspaces
 from orchestrator.engines import Phase
-from orchestrator.errors import Busy, Conflict, HomeBusy, HomeLocked, StorageError
+from orchestrator.errors import Conflict, HomeBusy, HomeLocked, StorageError
 from orchestrator.keys import Proof
 from orchestrator.platform import Platform
 from orchestrator.policy import helper_spec, home_of
@@ -122,7 +122,7 @@ def test_a_lock_that_was_cut_short_is_finished_by_a_sweep(
 
     def cut_short(name: str) -> None:
         MemoryStorage.lock(platform.storage, name)  # the key is gone, the mount is not
-        raise Busy
+        raise HomeBusy
 
     with monkeypatch.context() as patch:
         patch.setattr(platform.storage, "lock", cut_short)

@@ -229,7 +229,7 @@ def test_what_would_stop_the_loop_runs_elsewhere_where_no_tool_is_started(
     monkeypatch.setattr(offload, "_runner", runner)
     monkeypatch.setattr(subprocess.Popen, "__init__", spy)
     vault.unlock(replace(home, reserved_bytes=MIB), key)
-    assert seen == ["posix_fallocate"]
+    assert seen[-1] == "_allocate"
     vault.brake(home.name, True)
     vault.brake(home.name, False)
     vault.stage(home, key)
