@@ -55,7 +55,7 @@ def changing(
             if stale or not _known(user_id):
                 room.prepare()
             if stale:
-                room.run(restic.unlock(), restic.sweep(), seconds=LONG_SECONDS)
+                room.sweep()
                 settle(room)
             _set_stale(user_id)
             yield room
@@ -181,7 +181,7 @@ def take_back(room: Room) -> None:
     try:
         # Readers may stay: at worst one fails that reads what was forgotten, and a download that
         # is kept slow must not keep what nothing counts.
-        room.run(restic.unlock(), restic.sweep(), seconds=LONG_SECONDS)
+        room.sweep()
         settle(room)
     except RootBloodError as error:
         LOG.warning("snapshots.not-taken-back", home=room.home.name, why=error.message)

@@ -72,7 +72,6 @@ def start(platform: Platform, user: User, home: Home, use: Use) -> Container:
         name_of(user.userhash, use),
         image,
         tuple(mounts),
-        restic.ENVIRONMENT,
         seconds=int(HELPER_LIFETIME.total_seconds()) - 3600,
         cpus=_SLOW_CPUS if use is Use.INIT else _CPUS,
         network=bool(url),
@@ -119,7 +118,7 @@ def credentials(platform: Platform) -> dict[str, str]:
     pairs = [line.split("=", 1) for line in lines if line.strip() and not line.startswith("#")]
     if any(len(pair) != 2 or not pair[0].isidentifier() for pair in pairs):
         raise StorageError(f"{path} must hold lines of NAME=value")
-    return {name: value for name, value in pairs}
+    return dict(pairs)
 
 
 @dataclass

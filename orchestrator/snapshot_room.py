@@ -92,7 +92,7 @@ class Room:
             "repository": self.container.repository,
             "disk": restic.REPOSITORY,
             "floor": self.platform.settings.reserve_bytes // 2,
-            "environment": credentials(self.platform),
+            "environment": dict(restic.ENVIRONMENT) | credentials(self.platform),
             "restic": restic.COMMAND,
             "password": derive(self.key, "restic").hex(),
         }
@@ -111,6 +111,12 @@ class Room:
         if done.exit_code or not (digits := done.stdout.split(b"\t")[0]).isdigit():
             raise SnapshotError("The size of your snapshots could not be measured")
         return int(digits)
+
+    def sweep(self) -> None:
+        """Delete what a killed restic left: locks, what nothing refers to, halves of files."""
+        self.run(restic.unlock(), restic.sweep(), seconds=BRIEF_SECONDS * 10)
+        if self._is_here:  # restic does not look at what it never finished to write
+            self._exec("find", restic.REPOSITORY, "-type", "f", "-name", "*-tmp-*", "-delete")
 
     def prepare(self) -> None:
         """Make the repository unless it is there; what a killed attempt left is wiped."""

@@ -183,12 +183,12 @@ class Image:
         return device is not None and mounts.image_of(device) == self.file
 
     def _mount(self, file: Path, home: Home, hold: int) -> None:
-        device = mounts.attach(file, hold=hold)
+        device = mounts.attach(file)
         # One that another namespace still has mounted is in order, and must not be touched.
         if not mounts.in_use(device):
             ext4.mend(file, device, hold=hold)
             _fit(file, device, home, hold)
-        mounts.mount(device, self.point, hold=hold)
+        mounts.mount(device, self.point)
         mounts.detach(device, file)  # it goes with the last mount
         _spare_less(device, self.capacity())
 

@@ -1,24 +1,35 @@
 """What is mounted where, and on which loop device an image hangs.
 
-Read from /proc and /sys, where looking is cheap; changed by the system's tools.
+Read from /proc and /sys, where looking is cheap; changed by system calls and the system's tools.
 """
 
+import ctypes
 import errno
 import fcntl
 import os
 import re
+import struct
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import HomeBusy
-from orchestrator.storage.commands import failure, run
+from orchestrator.offload import offload
+from orchestrator.storage.commands import run
 
-_OPTIONS = "nosuid,nodev,noatime,errors=remount-ro,discard"
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_FLAGS = 2 | 4 | 1024  # MS_NOSUID, MS_NODEV, MS_NOATIME: <sys/mount.h>
+_OPTIONS = b"errors=remount-ro,discard"
 _BLOCK, _NUMBERS = Path("/sys/block"), Path("/sys/dev/block")
 _LOOP_CLR_FD = 0x4C01  # <linux/loop.h>
 _STOPPED = frozenset({b"ro", b"emergency_ro", b"shutdown"})
+# <linux/loop.h>: struct loop_config up to info.lo_flags, and the rest, which is zero.
+_LOOP_CONFIG = struct.Struct("=I4x52xI240x")
+_LOOP_CONTROL = Path("/dev/loop-control")
+_LOOP_GET_FREE, _LOOP_CONFIGURE = 0x4C82, 0x4C0A
+_DIRECT_IO = 16
 _SETTLE_SECONDS = 3.0
 _CLAIM_SECONDS = 0.5
 
@@ -65,15 +76,20 @@ def device_on(point: Path) -> str | None:
     return None
 
 
-def mount(device: str, point: Path, *, hold: int) -> None:
-    """Mount the ext4 on ``device`` at ``point``."""
+def mount(device: str, point: Path) -> None:
+    """Mount the ext4 of ``device`` there: by the system call, because a start waits for it."""
     point.mkdir(mode=0o700, exist_ok=True)
-    argv = ("mount", "-t", "ext4", "-o", _OPTIONS, "--", device, str(point))
     deadline = time.monotonic() + _SETTLE_SECONDS
-    while (done := run(*argv, hold=hold, ok=(0, 32))).returncode != 0:
-        if "busy" not in done.stderr or time.monotonic() >= deadline:
-            raise failure("mount", done)
+    while number := offload(_mount, os.fsencode(device), os.fsencode(point)):
+        # Somebody's losetup may look at it just now.
+        if number != errno.EBUSY or time.monotonic() >= deadline:
+            raise OSError(number, os.strerror(number), device)
         time.sleep(0.005)
+
+
+def _mount(device: bytes, point: bytes) -> int:
+    failed: int = _LIBC.mount(device, point, b"ext4", _FLAGS, _OPTIONS)
+    return ctypes.get_errno() if failed else 0
 
 
 def in_use(device: str) -> bool:
@@ -139,19 +155,38 @@ def _backing(file: Path) -> Path | None:
     return Path(os.fsdecode(text.removesuffix(b" (deleted)")))
 
 
-def attach(image: Path, *, hold: int) -> str:
-    """Return the one loop device that holds the image.
+def attach(image: Path) -> str:
+    """Return the one loop device that holds the image; the caller holds the home's lock.
 
-    Two would let it be mounted twice at once, and ruin it.
+    Two would let it be mounted twice at once, and ruin it. By ioctl(2), as :func:`mount`. Where
+    the image's file system has no direct I/O, the kernel does without.
     """
     if held := loops_of(image):
         return held[0]
-    argv = ["losetup", "--find", "--show", "--nooverlap"]
-    done = run(*argv, "--direct-io=on", "--", str(image), hold=hold, ok=(0, 1))
-    if done.returncode != 0:  # as on a tmpfs, which has no direct I/O
-        let_go(image)
-        done = run(*argv, "--", str(image), hold=hold)
-    return done.stdout.strip()
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    with _opened(image, os.O_RDWR) as file:
+        wanted = _LOOP_CONFIG.pack(file, _DIRECT_IO)
+        while True:
+            with _opened(_LOOP_CONTROL, os.O_RDWR) as control:
+                device = f"/dev/loop{fcntl.ioctl(control, _LOOP_GET_FREE)}"
+            try:
+                with _opened(Path(device), os.O_RDWR) as descriptor:
+                    fcntl.ioctl(descriptor, _LOOP_CONFIGURE, wanted)
+                return device
+            except OSError as error:  # somebody was faster, or its node is still being made
+                late = time.monotonic() >= deadline
+                if late or error.errno not in (errno.EBUSY, errno.ENOENT, errno.ENXIO):
+                    raise
+                time.sleep(0.002)
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def detach(device: str, image: Path) -> None:

@@ -24,6 +24,8 @@ Type = Literal["file", "dir", "symlink", "other"]
 REPOSITORY = "/repository"
 """Where the container sees a repository that is kept beside the home."""
 ENVIRONMENT = (
+    ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+    ("HOME", "/tmp"),
     ("GOGC", "20"),  # a fifth of the memory for a tenth more time
     ("RESTIC_PROGRESS_FPS", "2"),
     ("TMPDIR", "/tmp"),

@@ -45,9 +45,9 @@ def tell(**values: object) -> None:
 def begin(request: Request, argv: list[str], stdout: int | None) -> "subprocess.Popen[bytes]":
     """Start restic with its password on standard input, which only it can read.
 
-    So is the address of its repository, which may hold a password as well, on another pipe; what
-    else it needs to get there is in its own environment alone, which no other process may read
-    because nobody may read its program (proc(5), PR_SET_DUMPABLE in prctl(2)).
+    So is the address of its repository, which may hold a password as well, on another pipe. What
+    else it needs to get there is in its own environment alone, which nobody may read because
+    nobody may read its program (PR_SET_DUMPABLE in prctl(2)).
     """
     address, filled = os.pipe()
     with open(filled, "wb") as file:
@@ -55,7 +55,7 @@ def begin(request: Request, argv: list[str], stdout: int | None) -> "subprocess.
     restic = subprocess.Popen(
         [*request["restic"], "--repository-file", f"/dev/fd/{address}", *argv],
         stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, pass_fds=(address,),
-        env={**os.environ, **request["environment"]},
+        env=request["environment"],
     )  # fmt: skip
     os.close(address)
     assert restic.stdin is not None

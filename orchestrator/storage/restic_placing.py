@@ -3,6 +3,7 @@
 Part of what :func:`orchestrator.storage.restic_bundle.program` hands over.
 """
 
+import ctypes
 import datetime
 import errno
 import itertools
@@ -82,6 +83,7 @@ def overwrite(request: Request) -> None:
         first = next(parts, b"")  # one that cannot be read at all leaves the old one as it is
         file.writelines(itertools.chain([first], parts))  # blocks that it has need no space
         file.truncate()
+        os.fsync(descriptor)
         mode = new.get("mode", 0o600)
         os.fchmod(descriptor, (mode & 0o777) | sum(bit for flag, bit in _SPECIAL if mode & flag))
     with suppress(ValueError, OverflowError):  # an impossible time, which files may have
@@ -103,6 +105,7 @@ def exchange(request: Request) -> None:
     os.mkdir(hold, 0o700)
     try:
         spoilt = restored(request, os.path.abspath(hold))
+        settle(hold)
         source = hold
         for folder in folders:  # which came with their modes, and may forbid what follows
             source = os.path.join(source, folder)
@@ -122,6 +125,13 @@ def exchange(request: Request) -> None:
         sweep_holds()
     if spoilt:
         raise Ended(PARTLY, f"{spoilt} attributes")
+
+
+def settle(directory: str) -> None:
+    """See that what was restored is on the disk before anything old goes for it: syncfs(2)."""
+    if ctypes.CDLL(None, use_errno=True).syncfs(os.open(directory, FOLDER)) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def rebuild(request: Request) -> None:
