@@ -104,7 +104,7 @@ def test_what_a_killed_server_left_is_taken_away(
     vault.lock(home.name)
     other = replace(home, name=f"{home.name}b")
     vault.unlock(other, key)
-    with holding(raw.parent / "locks", home.name) as hold:
+    with holding(raw.parent / "locks", home.name):
         mounts.mount(mounts.attach(raw), tree.parent)  # without its key
     (raw.parent / f"{home.name}.img.making").write_bytes(b"half")
     (raw.parent / f"{home.name}.staged.img").write_bytes(b"half")
