@@ -17,8 +17,7 @@ from orchestrator.storage import Feature
 PROC_CRYPTO = Path("/proc/crypto")
 _IN_HARDWARE = re.compile(r"aesni|vaes|aes-(ce|neon|arm|s390|p8|p10)|padlock|geode")
 _DRIVER = re.compile(r"^driver\s*:\s*(\S*aes\S*)$", re.MULTILINE)
-_KEPT_AS = {"s3": "in an S3 bucket", "sftp": "on another machine, over SFTP", "rest": "on a REST "
-            "server"}  # fmt: skip
+_KEPT_AS = {"s3": "in an S3 bucket", "rest": "on a REST server"}
 
 
 class Verdict(StrEnum):

@@ -242,6 +242,9 @@ def _text(name: str, value: Any) -> str:
         host, _, port = value.rpartition(":")
         if not host or not 0 < int(port) < 65536:
             raise ValueError(value)
+    # restic knows more; those would need files in its container, such as SSH keys.
+    if name == "backup_url" and not re.fullmatch(r"((rest|s3):\S+)?", value):
+        raise ValueError("another kind")
     # It becomes part of command lines and of names: it must not look like an option.
     if name == "instance" and not re.fullmatch(r"(?=.{1,20}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*", value):
         raise ValueError(value)

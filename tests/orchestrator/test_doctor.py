@@ -100,7 +100,7 @@ def test_a_missing_image_is_said(platform: Platform, engine: WatchedEngine) -> N
     assert verdict(platform, "image") is Verdict.FAIL
 
 
-@pytest.mark.parametrize("url", [SECRET_URL, "s3:s3.example/pail", "sftp:me@host:/srv"])
+@pytest.mark.parametrize("url", [SECRET_URL, "s3:s3.example/pail"])
 def test_where_snapshots_are_is_said_without_the_address(platform: Platform, url: str) -> None:
     one = found(platform, backup_url=url)["backup"]
     assert one.verdict is Verdict.OK

@@ -78,6 +78,7 @@ def test_values_are_parsed(name: str, text: str, value: object) -> None:
         ("collector_seconds", "0"), ("collector_seconds", "nan"), ("start_seconds", "inf"),
         ("instance", ""), ("instance", "a b"), ("instance", "x" * 21), ("instance", "größe"),
         ("instance", "-P"), ("instance", "a/b"), ("instance", "a-"),
+        ("backup_url", "sftp:me@host:/srv"), ("backup_url", "/srv"), ("backup_url", "s3:a b"),
         ("allowance_cpus", "nan"), ("allowance_workspaces", "many"),
     ],
 )  # fmt: skip
