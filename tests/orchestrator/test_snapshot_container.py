@@ -1,6 +1,7 @@
 """What the containers of snapshots see, and what is left of snapshots without a home."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -154,9 +155,10 @@ def test_credentials_are_for_restic_alone(
 ) -> None:
     file = tmp_path / "environment"
     file.write_text("# of the bucket\nAWS_SECRET_ACCESS_KEY=a=b\n")
-    object.__setattr__(platform.settings, "backup_url", "s3:https://example.com/bucket")
-    object.__setattr__(platform.settings, "backup_environment", str(file))
-    assert credentials(platform) == {"AWS_SECRET_ACCESS_KEY": "a=b"}
-    with snapshot_room.entered(platform, ann, PROOF) as room:
-        spec = engine_of(platform)._running(room.container.name).spec
+    url = "s3:https://example.com/bucket"
+    settings = replace(platform.settings, backup_url=url, backup_environment=str(file))
+    far = replace(platform, settings=settings)
+    assert credentials(far) == {"AWS_SECRET_ACCESS_KEY": "a=b"}
+    with snapshot_room.entered(far, ann, PROOF) as room:
+        spec = engine_of(far)._running(room.container.name).spec
     assert {name for name, _ in spec.environment} == {"HOME", "LANG"}
