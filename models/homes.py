@@ -80,7 +80,6 @@ class Reason(StrEnum):
     MANUAL = "manual"
     SCHEDULED = "scheduled"
     BEFORE_RESTORE = "before-restore"
-    BEFORE_DELETE = "before-delete"
 
 
 class Snapshot(Model):

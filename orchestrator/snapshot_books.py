@@ -222,9 +222,7 @@ def thin(room: Room) -> None:
         .where(Snapshot.user_id == room.user.id)
         .order_by(Snapshot.taken_at.desc(), Snapshot.id.desc())
     ).all()
-    dangerous = [
-        row.restic_id for row in rows if row.reason in (Reason.BEFORE_RESTORE, Reason.BEFORE_DELETE)
-    ]
+    dangerous = [row.restic_id for row in rows if row.reason is Reason.BEFORE_RESTORE]
     end_reading()
     if not dangerous[DANGEROUS_KEPT:] and (not rows or rows[0].reason is not Reason.SCHEDULED):
         return

@@ -9,7 +9,7 @@ branch_labels = None
 depends_on = None
 
 _SLOTS = ("password", "login", "token", "recovery", "escrow")
-_REASONS = ("manual", "scheduled", "before-restore", "before-delete")
+_REASONS = ("manual", "scheduled", "before-restore")
 
 
 def _enum(name: str, *values: str) -> sa.Enum:

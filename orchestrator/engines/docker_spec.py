@@ -40,9 +40,9 @@ def create_body(spec: Spec, *, instance: str, run_dir: Path | None) -> dict[str,
 
     ``run_dir`` is the host's directory to mount at ``/run/rootblood``, if any.
     """
-    mounts = [_mount(mount) for mount in spec.mounts]
+    mounts = [mount_entry(mount) for mount in spec.mounts]
     if run_dir is not None:
-        mounts.append(_mount(Mount(source=str(run_dir), target=RUN_DIR_TARGET)))
+        mounts.append(mount_entry(Mount(source=str(run_dir), target=RUN_DIR_TARGET)))
     body: dict[str, Any] = {
         "Image": spec.image,
         "User": f"{spec.user[0]}:{spec.user[1]}",
@@ -109,7 +109,8 @@ def _host_config(spec: Spec, instance: str) -> dict[str, Any]:
     return config
 
 
-def _mount(mount: Mount) -> dict[str, Any]:
+def mount_entry(mount: Mount) -> dict[str, Any]:
+    """Return the mount as an entry of ``HostConfig.Mounts``."""
     # Mounts, not Binds: Binds makes a root-owned directory where the source is missing.
     entry: dict[str, Any] = {
         "Type": "volume" if mount.volume else "bind",

@@ -9,7 +9,7 @@ from docker import APIClient
 
 from orchestrator.engines.docker_client import LazyClient
 from orchestrator.engines.docker_errors import translating
-from orchestrator.engines.docker_spec import INSTANCE_LABEL, text_of_log
+from orchestrator.engines.docker_spec import INSTANCE_LABEL, mount_entry, text_of_log
 from orchestrator.errors import AllowanceReached, EngineError, HomeBusy, StorageError
 from orchestrator.spec import Mount
 
@@ -161,21 +161,9 @@ class Volumes:
                 "CapAdd": _COPY_CAPABILITIES if run else [],
                 "SecurityOpt": ["no-new-privileges:true"],
                 "ReadonlyRootfs": bool(run),
-                "Mounts": [_entry(mount) for mount in mounts],
+                "Mounts": [mount_entry(mount) for mount in mounts],
             },
         }
-
-
-def _entry(mount: Mount) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "Type": "volume" if mount.volume else "bind",
-        "Source": mount.source,
-        "Target": mount.target,
-        "ReadOnly": mount.read_only,
-    }
-    if mount.volume:
-        entry["VolumeOptions"] = {"NoCopy": True}
-    return entry
 
 
 def _failure(client: APIClient, container: str) -> Exception:

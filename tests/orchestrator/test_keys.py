@@ -17,32 +17,12 @@ from orchestrator.errors import BadInput, WrongCredentials
 from orchestrator.keys import Proof
 from orchestrator.platform import Platform
 from orchestrator.settings import Settings
-from orchestrator.storage import keys as copies
 from tests.app_fixtures import PASSWORD, account, on_both_databases, together
+from tests.entrants import entered, signed_in, with_token
 
 pytestmark = [on_both_databases, pytest.mark.usefixtures("context")]
 NEW = "another fine password"
 BY_PASSWORD = Proof(Slot.PASSWORD, None, PASSWORD)
-
-
-def entered(settings: Settings, name: str, **given: object) -> Entrant:
-    """Register an account."""
-    values = {"invite": "", "address": ""} | given
-    return accounts.register(settings, utcnow(), name, PASSWORD, **values)
-
-
-def signed_in(entrant: Entrant) -> Proof:
-    row, secret = accounts.sign_in(
-        entrant.user, utcnow(), address="", agent="", key=entrant.key, proven=entrant.proven
-    )
-    return Proof(Slot.LOGIN, row.id, secret)
-
-
-def with_token(entrant: Entrant) -> Proof:
-    row, secret = tokens.create(
-        entrant.user, utcnow(), "ci", 1, address="", key=entrant.key, proven=entrant.proven
-    )
-    return Proof(Slot.TOKEN, row.id, secret)
 
 
 def kinds(user: User) -> list[str]:
@@ -273,74 +253,6 @@ def derivations(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(hashlib, "scrypt", deriving)
     return made
-
-
-@pytest.fixture
-def dearer(context: None, ann: Entrant, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is made of passwords from now on takes more work than it did for Ann."""
-    monkeypatch.setattr(passwords, "METHOD", "scrypt:256:1:3")
-    monkeypatch.setattr(copies, "COST", copies.Cost(8, 1, 3))
-
-
-def made_of(user: User) -> tuple[str, bytes]:
-    """Return what the database has of the password."""
-    db.session.rollback()
-    query = select(User.password_hash, KeySlot.wrapped).join(KeySlot, KeySlot.user_id == User.id)
-    return tuple(
-        db.session.execute(query.where(User.id == user.id, KeySlot.kind == Slot.PASSWORD)).one()
-    )
-
-
-@pytest.mark.usefixtures("dearer")
-def test_what_was_cheap_to_try_is_made_anew_at_the_next_sign_in(
-    settings: Settings, ann: Entrant
-) -> None:
-    entrant = accounts.authenticate(settings, utcnow(), "ann", PASSWORD)
-    password_hash, copy = made_of(ann.user)
-    assert password_hash.startswith("scrypt:256:1:3$")
-    assert copy[1:4] == bytes((8, 1, 3))
-    assert (entrant.key, entrant.proven) == (ann.key, password_hash)
-    assert keys.key_of(ann.user, signed_in(entrant)) == ann.key
-    assert accounts.authenticate(settings, utcnow(), "ann", PASSWORD).key == ann.key
-    assert made_of(ann.user) == (password_hash, copy), "once is enough"
-
-
-@pytest.mark.usefixtures("dearer")
-def test_a_wrong_password_renews_nothing(settings: Settings, ann: Entrant) -> None:
-    before = made_of(ann.user)
-    with pytest.raises(WrongCredentials):
-        accounts.authenticate(settings, utcnow(), "ann", NEW)
-    assert made_of(ann.user) == before
-
-
-@pytest.mark.usefixtures("dearer")
-def test_sign_ins_at_once_all_get_in_while_one_renews(
-    app: Flask, settings: Settings, ann: Entrant
-) -> None:
-    def enter(_: int) -> bytes | None:
-        entrant = accounts.authenticate(settings, utcnow(), "ann", PASSWORD)
-        signed_in(entrant)
-        return entrant.key
-
-    assert together(app, 8, enter) == [ann.key] * 8
-
-
-@pytest.mark.usefixtures("dearer")
-def test_a_password_that_is_replaced_meanwhile_renews_nothing(
-    settings: Settings, ann: Entrant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    proved = keys.prove
-
-    def replacing(user: User, password: str) -> tuple[bool, bytes | None]:
-        result = proved(user, password)
-        monkeypatch.setattr(keys, "prove", proved)
-        accounts.change_password(settings, user, utcnow(), PASSWORD, NEW, address="", agent="")
-        return result
-
-    monkeypatch.setattr(keys, "prove", replacing)
-    with pytest.raises(WrongCredentials):
-        accounts.authenticate(settings, utcnow(), "ann", PASSWORD)
-    assert accounts.authenticate(settings, utcnow(), "ann", NEW).key == ann.key
 
 
 def test_destroying_leaves_no_copy_of_that_account(settings: Settings, ann: Entrant) -> None:

@@ -5,7 +5,6 @@ export const REASONS: Record<Snapshot["reason"], { icon: string; word: string }>
   manual: { icon: "camera", word: "By hand" },
   scheduled: { icon: "clock", word: "Scheduled" },
   "before-restore": { icon: "undo-2", word: "Before a restore" },
-  "before-delete": { icon: "trash-2", word: "Before a deletion" },
 };
 
 const DAY_MS = 86_400_000;

@@ -116,7 +116,7 @@ export interface Home {
 
 export interface Snapshot {
   id: number;
-  reason: "manual" | "scheduled" | "before-restore" | "before-delete";
+  reason: "manual" | "scheduled" | "before-restore";
   note: string;
   taken_at: string;
   files: number;
