@@ -12,11 +12,16 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from models import User
+from models import Snapshot, User
+from orchestrator import restoring, snapshots
 from orchestrator.engines import Result
+from orchestrator.jobs import Job
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
+from tests.app_fixtures import PROOF
 from tests.engine import WatchedEngine, in_transaction
+
+SECONDS = 120.0
 
 
 class LocalEngine(WatchedEngine):
@@ -130,5 +135,31 @@ def local_platform(app: Flask, tmp_path: Path) -> Iterator[Platform]:
 
 def home_directory(platform: Platform, user: User) -> Path:
     """Return where the user's files are."""
+    return engine_of(platform).directory(home_of(user))
+
+
+def engine_of(platform: Platform) -> LocalEngine:
+    """Return the platform's engine, which is one of these."""
     assert isinstance(platform.engine, LocalEngine)
-    return platform.engine.directory(home_of(user))
+    return platform.engine
+
+
+def done(platform: Platform, job: Job) -> Job:
+    """Return the job once it has ended."""
+    assert platform.jobs.wait(job, SECONDS)
+    return job
+
+
+def take(platform: Platform, user: User, note: str = "") -> Snapshot:
+    """Take a snapshot."""
+    job = done(platform, snapshots.start_taking(platform, user, note, PROOF))
+    assert job.snapshot_id is not None
+    return snapshots.find(user, job.snapshot_id)
+
+
+def restore(
+    platform: Platform, user: User, row: Snapshot, path: str | None, *, safety: bool = False
+) -> Job:
+    """Restore a path, or everything, to the end."""
+    job = restoring.start_restoring(platform, user, row.id, path, safety=safety, proof=PROOF)
+    return done(platform, job)

@@ -7,15 +7,15 @@ from typing import NoReturn
 
 import pytest
 
-from models import Home, Snapshot, User, db
-from orchestrator import homes, restoring, snapshot_room, snapshots, time_travel
+from models import Home, User, db
+from orchestrator import homes, snapshot_room, snapshots, time_travel
 from orchestrator.errors import AllowanceReached, NoSpace, StorageError
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
 from orchestrator.snapshot_container import Use, credentials, name_of
 from orchestrator.storage import restic
 from tests.app_fixtures import PROOF
-from tests.local_restic import LocalEngine, home_directory
+from tests.local_restic import engine_of, home_directory, restore, take
 
 pytestmark = pytest.mark.slow
 SECONDS = 120.0
@@ -32,25 +32,6 @@ def home(ann: User, platform: Platform) -> Path:
     found = home_directory(platform, ann)
     (found / "a").write_text("one")
     return found
-
-
-def take(platform: Platform, user: User) -> Snapshot:
-    job = snapshots.start_taking(platform, user, "", PROOF)
-    assert platform.jobs.wait(job, SECONDS)
-    assert job.snapshot_id is not None
-    return snapshots.find(user, job.snapshot_id)
-
-
-def restore(
-    platform: Platform, user: User, row: Snapshot, path: str | None, *, safety: bool = False
-) -> None:
-    job = restoring.start_restoring(platform, user, row.id, path, safety=safety, proof=PROOF)
-    assert platform.jobs.wait(job, SECONDS)
-
-
-def engine_of(platform: Platform) -> LocalEngine:
-    assert isinstance(platform.engine, LocalEngine)
-    return platform.engine
 
 
 def test_no_container_writes_both_a_home_and_its_repository(

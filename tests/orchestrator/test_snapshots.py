@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from models import Home, Reason, Snapshot, Standing, User, Workspace, db, writing
-from orchestrator import restoring, snapshot_room, snapshots
+from orchestrator import snapshot_room, snapshots
 from orchestrator.errors import (
     AllowanceReached,
     Conflict,
@@ -19,13 +19,12 @@ from orchestrator.errors import (
     NotFound,
     SnapshotError,
 )
-from orchestrator.jobs import Job
 from orchestrator.leases import writing_lease
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
 from orchestrator.snapshot_container import Unused, Use, name_of
 from tests.app_fixtures import PROOF
-from tests.local_restic import LocalEngine, home_directory
+from tests.local_restic import done, engine_of, home_directory, restore, take
 
 pytestmark = pytest.mark.slow
 SECONDS = 60.0
@@ -44,34 +43,11 @@ def home(ann: User, platform: Platform) -> Path:
     return found
 
 
-def done(platform: Platform, job: Job) -> Job:
-    assert platform.jobs.wait(job, SECONDS)
-    return job
-
-
-def take(platform: Platform, user: User, note: str = "") -> Snapshot:
-    job = done(platform, snapshots.start_taking(platform, user, note, PROOF))
-    assert job.snapshot_id is not None
-    return snapshots.find(user, job.snapshot_id)
-
-
-def restore(
-    platform: Platform, user: User, row: Snapshot, path: str | None, *, safety: bool = False
-) -> Job:
-    job = restoring.start_restoring(platform, user, row.id, path, safety=safety, proof=PROOF)
-    return done(platform, job)
-
-
 def row_of(user: User) -> Home:
     found = db.session.get(Home, user.id, populate_existing=True)
     db.session.rollback()
     assert found is not None
     return found
-
-
-def engine_of(platform: Platform) -> LocalEngine:
-    assert isinstance(platform.engine, LocalEngine)
-    return platform.engine
 
 
 def test_a_snapshot_is_written_down(platform: Platform, ann: User, home: Path) -> None:
