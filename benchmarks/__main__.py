@@ -4,10 +4,16 @@ import argparse
 import signal
 import sys
 
-from benchmarks import scale, start, terminal
+from benchmarks import commons, commons_pages, scale, start, terminal
 from benchmarks.results import Result, document, table
 
-BENCHMARKS = {"terminal": terminal.run, "start": start.run, "scale": scale.run}
+BENCHMARKS = {
+    "terminal": terminal.run,
+    "start": start.run,
+    "scale": scale.run,
+    "commons": commons.run,
+    "commons-pages": commons_pages.run,
+}
 
 
 def main() -> int:

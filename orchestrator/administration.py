@@ -19,6 +19,7 @@ from models import (
     writing,
 )
 from orchestrator import access, audit, workspaces
+from orchestrator.commons import repositories
 from orchestrator.errors import BadInput, Conflict, NotFound, RootBloodError
 from orchestrator.names import could_be, parse_username
 from orchestrator.platform import Platform
@@ -135,7 +136,7 @@ def set_allowance(
 
 
 def remove(platform: Platform, admin: User, now: datetime, username: str, *, address: str) -> None:
-    """Delete a suspended account and its workspaces. The home stays on the engine.
+    """Delete a suspended account, its workspaces and what it published. The home stays.
 
     The audit log keeps the home's name, so that nothing is lost by a wrong click.
     Raises: Conflict unless it is suspended.
@@ -151,6 +152,7 @@ def remove(platform: Platform, admin: User, now: datetime, username: str, *, add
         db.session.execute(delete(Token).where(Token.user_id == user.id))
         db.session.delete(user)
         audit.record(now, admin.username, "account.deleted", username, address=address, home=home)
+    repositories.remove_all(platform, username)
 
 
 def events(admin: User, page: int) -> tuple[list[Event], int]:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from models import State, Workspace, db, utcnow
 from orchestrator import accounts
+from orchestrator.commons.doors import TURN_SECONDS, Doors
 from orchestrator.engines import Phase
 from orchestrator.errors import EngineError, EngineUnreachable
 from orchestrator.logs import log
@@ -24,9 +25,10 @@ RETRY_SECONDS = 5.0
 class Background:
     """Starts and stops the loops; ``context`` gives each turn a database session of its own."""
 
-    def __init__(self, platform: Platform, context: Context) -> None:
+    def __init__(self, platform: Platform, context: Context, doors: Doors | None = None) -> None:
         self._platform = platform
         self._context = context
+        self._doors = doors
         self._stopping = threading.Event()
         self.collector = Collector(platform, utcnow())
 
@@ -48,6 +50,7 @@ class Background:
             ("revoked", lambda: self._every(REVOKED_SECONDS, self._revoked)),
             ("collector",
              lambda: self._every(self._platform.settings.collector_seconds, self._collect)),
+            ("doors", lambda: self._every(TURN_SECONDS, self._keep_doors)),
             ("events", self._watch),
         ):  # fmt: skip
             threading.Thread(target=loop, name=name, daemon=True).start()
@@ -57,6 +60,8 @@ class Background:
         self._stopping.set()
         self._platform.feed.close()
         self._platform.connections.close_all()
+        if self._doors is not None:
+            self._doors.close()
 
     def _every(self, seconds: float, turn: Callable[[], object]) -> None:
         while not self._stopping.is_set():
@@ -102,6 +107,10 @@ class Background:
             LOG.error("egress.unprotected", reason=error.message, hint=error.hint)
         accounts.delete_expired_tokens(utcnow())
         self.collector.sweep(utcnow(), time.monotonic())
+
+    def _keep_doors(self) -> None:
+        if self._doors is not None:
+            self._doors.turn()
 
     def _watch(self) -> None:
         """Follow the engine's events, so that a killed container shows at once."""

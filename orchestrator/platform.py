@@ -10,9 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from models import utcnow
-from orchestrator import commons
 from orchestrator.catalogue import BUILT_IN
 from orchestrator.claims import Claims
+from orchestrator.commons import space
+from orchestrator.commons.kept import Kept
+from orchestrator.commons.store import Store
 from orchestrator.connections import Connections
 from orchestrator.engines import Engine
 from orchestrator.engines.docker import DockerEngine
@@ -43,16 +45,19 @@ class Platform:
     settings: Settings
     engine: Engine
     storage: Storage
-    commons: Path
-    """Host directory that workspaces see at ``/global``."""
+    store: Store
+    """Of git repositories; its public directory is what workspaces see at ``/global``."""
     splicer: Splicer | None
     claims: Claims
     connections: Connections
+    kept: Kept = field(default_factory=Kept)
     feed: Feed = field(default_factory=Feed)
     sampler: Sampler = field(default_factory=Sampler)
     watch: Watch = field(default_factory=Watch)
     archiving: set[int] = field(default_factory=set)
     """Users whose home is being downloaded through this process."""
+    exporting: set[int] = field(default_factory=set)
+    """Users whose repositories are being downloaded through this process."""
     starts: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(STARTS_AT_ONCE)
     )
@@ -63,25 +68,40 @@ def compose(settings: Settings, splicer: Splicer | None) -> Platform:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings.data_dir.chmod(0o700)  # the database and the secret key are nobody else's business
     server = server_name(settings)
+    root = os.geteuid() == 0
     return Platform(
         settings=settings,
         engine=DockerEngine(
             settings.engine_url,
             instance=settings.instance,
-            run_root=RUN_ROOT / settings.instance
-            if os.geteuid() == 0
-            else settings.data_dir.absolute() / "run",
+            run_root=run_root(settings),
             egress_allow=settings.egress_allow,
             enforce_egress=settings.egress,
         ),
         storage=PlainStorage(
             settings.engine_url, helper_image=BUILT_IN.image, instance=settings.instance
         ),
-        commons=commons.prepare(settings.data_dir / "global"),
+        store=space.prepare(
+            settings.data_dir / "commons",
+            uid=settings.uid_base if root else None,
+            run_root=git_root(settings.instance),
+        ),
         splicer=splicer,
         claims=Claims(server, settings.start_seconds + LEASE_MARGIN_SECONDS),
         connections=Connections(server),
     )
+
+
+def git_root(instance: str) -> Path:
+    """Return below what git finds the commons of an installation."""
+    return RUN_ROOT / f"{instance}.git"
+
+
+def run_root(settings: Settings) -> Path:
+    """Return where the run directories of workspaces are."""
+    if os.geteuid() == 0:
+        return RUN_ROOT / settings.instance
+    return settings.data_dir.absolute() / "run"
 
 
 Context = Callable[[], AbstractContextManager[object]]

@@ -12,6 +12,9 @@ TERMINAL_PORT = 7681
 """ttyd's default port; in a workspace it is a unix socket instead."""
 SOCKETS = ((TERMINAL_PORT, "ttyd.sock"),)
 
+EMAIL_DOMAIN = "rootblood.local"
+"""Of the addresses in people's commits, unless they set their own."""
+
 N = TypeVar("N", int, float)
 
 CPUS_MIN = 0.1
@@ -113,7 +116,7 @@ def environment(user: User, workspace: str) -> tuple[tuple[str, str], ...]:
         ("HOME", f"/home/{user.username}"),
         ("LANG", "C.UTF-8"),
         ("LOGNAME", user.username),
-        ("ROOTBLOOD_EMAIL_DOMAIN", "rootblood.local"),
+        ("ROOTBLOOD_EMAIL_DOMAIN", EMAIL_DOMAIN),
         ("ROOTBLOOD_USER", user.username),
         ("ROOTBLOOD_WORKSPACE", workspace),
         ("SHELL", "/bin/bash"),

@@ -88,7 +88,7 @@ def _run(platform: Platform, row: Workspace) -> None:
     home = platform.storage.unlock(
         home_of(user), owner=(user.uid, user.uid), target=f"/home/{user.username}"
     )
-    platform.engine.run(spec_for(row, home, str(platform.commons)))
+    platform.engine.run(spec_for(row, home, str(platform.store.mounted)))
     platform.engine.dial(
         row.container, TERMINAL_PORT, timeout=platform.settings.start_seconds
     ).close()

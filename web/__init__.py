@@ -14,11 +14,11 @@ from typing import Any
 from flask import Flask, Response, make_response, request
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter, Map, PathConverter
 
 from models import configure_sqlite, db
 from orchestrator.platform import Platform
-from web import admin, echo, identity, limits, pages, problems, terminal
+from web import admin, commons, echo, git, identity, limits, pages, problems, repository, terminal
 from web.api import api
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,6 +72,7 @@ def create_app(platform: Platform) -> Flask:
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.converters["int"] = RowNumber
+    app.url_map.converters["anything"] = Anything
     db.init_app(app)
     with app.app_context():
         configure_sqlite(db.engine)
@@ -84,7 +85,9 @@ def create_app(platform: Platform) -> Flask:
     identity.install(app)
     limits.install(app, enabled=settings.rate_limits)
     problems.install(app)
-    for blueprint in (pages.pages, terminal.pages, admin.pages, api):
+    for blueprint in (
+        pages.pages, terminal.pages, admin.pages, commons.pages, repository.pages, git.git, api,
+    ):  # fmt: skip
         app.register_blueprint(blueprint)
     echo.install(app)
     _install_templates(app)
@@ -107,6 +110,12 @@ class RowNumber(IntegerConverter):
 
     def __init__(self, map: Map) -> None:
         super().__init__(map, max=2**31 - 1)
+
+
+class Anything(PathConverter):
+    """The rest of a path, whatever is in it: names in repositories may have newlines."""
+
+    regex = r"[^/](?s:.*)"
 
 
 def secret_key(path: Path) -> bytes:
