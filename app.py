@@ -19,6 +19,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from io import BufferedReader, BytesIO
 from typing import Any
 
@@ -31,8 +32,10 @@ from gevent.threadpool import ThreadPool
 from init_db import migrate
 from orchestrator import accounts, dumps, escrow, logs, offload
 from orchestrator.background import Background
+from orchestrator.commons.doors import Door, Doors
+from orchestrator.engines.run_dirs import RunDirs
 from orchestrator.errors import RootBloodError
-from orchestrator.platform import compose
+from orchestrator.platform import compose, run_root
 from orchestrator.settings import Settings
 from orchestrator.splice import Splicer
 from web import create_app
@@ -48,6 +51,8 @@ IDLE_SECONDS = 75.0
 """Between requests, between pieces of a body, and for a client that does not read."""
 STOP_SECONDS = 0.5
 BACKLOG = 1024
+DOOR_CONNECTIONS = 32
+"""Of one workspace to the commons; more wait."""
 
 
 class HijackHandler(WSGIHandler):
@@ -168,6 +173,30 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+COMMONS = ("/git/", "/api/v1/share/")
+
+
+def serve_door(application: Any, listener: socket.socket, door: Door) -> WSGIServer:
+    """Begin to serve the commons, and nothing else, to a workspace; ``close`` ends it."""
+
+    def commons(environ: dict[str, Any], start: Any) -> Any:
+        if not environ["PATH_INFO"].startswith(COMMONS):
+            start("404 Not Found", [("Content-Length", "0")])
+            return []
+        return application(environ, start)
+
+    server = WSGIServer(
+        listener,
+        commons,
+        log=None,
+        spawn=Pool(DOOR_CONNECTIONS),
+        handler_class=HijackHandler,
+        environ={"SERVER_NAME": "localhost", "SERVER_PORT": "80", "rootblood.door": door},
+    )
+    server.start()
+    return server
+
+
 def serve(application: Any, listener: socket.socket, *, stop: Callable[[], object]) -> None:
     """Serve until SIGTERM or SIGINT, then call ``stop`` and give requests ``STOP_SECONDS``."""
     server = WSGIServer(
@@ -222,7 +251,8 @@ def main() -> int:
         platform = compose(settings, splicer)
         application = create_app(platform)
         migrate(application)
-        background = Background(platform, application.app_context)
+        doors = Doors(RunDirs(run_root(settings)), partial(serve_door, application))
+        background = Background(platform, application.app_context, doors)
         background.start()
     except RootBloodError as error:
         print(f"RootBlood did not start: {error}", file=sys.stderr)

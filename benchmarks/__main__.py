@@ -4,10 +4,17 @@ import argparse
 import signal
 import sys
 
-from benchmarks import homes, scale, start, terminal
+from benchmarks import commons, commons_pages, homes, scale, start, terminal
 from benchmarks.results import Result, document, table
 
-BENCHMARKS = {"terminal": terminal.run, "start": start.run, "scale": scale.run, "homes": homes.run}
+BENCHMARKS = {
+    "terminal": terminal.run,
+    "start": start.run,
+    "scale": scale.run,
+    "homes": homes.run,
+    "commons": commons.run,
+    "commons-pages": commons_pages.run,
+}
 
 
 def main() -> int:

@@ -15,11 +15,12 @@ from typing import Any, Self
 from benchmarks.client import Terminal
 from benchmarks.mounts import detach_below
 from benchmarks.processes import ROOT, docker, free_port, wait_until
+from orchestrator.commons import space
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.engines.docker_network import bridge_name
 from orchestrator.engines.docker_spec import INSTANCE_LABEL
 from orchestrator.engines.egress import Egress
-from orchestrator.platform import RUN_ROOT
+from orchestrator.platform import RUN_ROOT, git_root
 
 ENGINE_URL = "unix:///var/run/docker.sock"
 PASSWORD = "correct horse battery staple"
@@ -111,6 +112,12 @@ def sweep(instance: str, run_dirs: Path) -> None:
         homes.rmdir()
         (run_dirs / ".lock").unlink()
         run_dirs.rmdir()
+    space.sweep(git_root(instance))
+    for mounted in (RUN_ROOT / f"{instance}.git").glob("*"):
+        subprocess.run(["umount", "-l", str(mounted)], check=False, capture_output=True)
+        with suppress(OSError):
+            mounted.rmdir()
+            mounted.parent.rmdir()
     for volume in docker("volume", "ls", "-q", "--filter", f"label={INSTANCE_LABEL}={instance}"):
         docker("volume", "rm", volume)
     for network in docker("network", "ls", "-q", "--filter", f"name=^{instance}$"):

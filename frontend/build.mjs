@@ -31,7 +31,7 @@ const targets = [
   { ...shared, entryPoints: ["src/theme.ts"], format: "iife" },
   {
     ...shared,
-    entryPoints: { app: "src/app.ts", dashboard: "src/dashboard.ts", home: "src/home.ts", terminal: "src/terminal.ts" },
+    entryPoints: { app: "src/app.ts", commons: "src/commons.ts", dashboard: "src/dashboard.ts", home: "src/home.ts", terminal: "src/terminal.ts" },
     format: "esm",
     splitting: true,
     chunkNames: "[name]-[hash]",

@@ -63,6 +63,8 @@ class User(Model):
     max_hours: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    unseen: Mapped[bool] = mapped_column(default=False)
+    """Whether others may not see when this person is here."""
 
     # Flask-Login's protocol.
     is_authenticated = True

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from models import State, Workspace, db, utcnow
 from orchestrator import deletion, expiry, tending
+from orchestrator.commons.doors import TURN_SECONDS, Doors
 from orchestrator.engines import Phase
 from orchestrator.errors import EngineError, EngineUnreachable
 from orchestrator.logs import log
@@ -26,9 +27,10 @@ SCHEDULE_SECONDS = 30.0
 class Background:
     """Starts and stops the loops; ``context`` gives each turn a database session of its own."""
 
-    def __init__(self, platform: Platform, context: Context) -> None:
+    def __init__(self, platform: Platform, context: Context, doors: Doors | None = None) -> None:
         self._platform = platform
         self._context = context
+        self._doors = doors
         self._stopping = threading.Event()
         self.collector = Collector(platform, utcnow())
         self.schedule = Schedule()
@@ -53,6 +55,7 @@ class Background:
             ("collector",
              lambda: self._every(self._platform.settings.collector_seconds, self._collect)),
             ("snapshots", lambda: self._every(SCHEDULE_SECONDS, self._snapshots)),
+            ("doors", lambda: self._every(TURN_SECONDS, self._keep_doors)),
             ("events", self._watch),
         ):  # fmt: skip
             threading.Thread(target=loop, name=name, daemon=True).start()
@@ -62,6 +65,8 @@ class Background:
         self._stopping.set()
         self._platform.feed.close()
         self._platform.connections.close_all()
+        if self._doors is not None:
+            self._doors.close()
 
     def _every(self, seconds: float, turn: Callable[[], object]) -> None:
         while not self._stopping.is_set():
@@ -113,6 +118,10 @@ class Background:
 
     def _snapshots(self) -> None:
         self.schedule.turn(self._platform, utcnow())
+
+    def _keep_doors(self) -> None:
+        if self._doors is not None:
+            self._doors.turn()
 
     def _watch(self) -> None:
         """Follow the engine's events, so that a killed container shows at once."""

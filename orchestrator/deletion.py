@@ -26,6 +26,7 @@ from models import (
     writing,
 )
 from orchestrator import audit, homes, keys, workspaces
+from orchestrator.commons import repositories
 from orchestrator.errors import BadInput, Conflict, NotFound, RootBloodError
 from orchestrator.logs import log
 from orchestrator.platform import Platform
@@ -134,6 +135,7 @@ def _finish(platform: Platform, user: User, actor: Actor) -> None:
         return
     except ObjectDeletedError:
         return  # somebody else has finished
+    repositories.remove_all(platform, user)
     with writing():
         db.session.execute(delete(User).where(User.id == user.id))
     LOG.info("account.removed", user=user.username)

@@ -22,6 +22,10 @@ class Transfer:
         return asdict(self)
 
 
+EVERYONE = 0
+"""Stands for all users, as no account's id does: what all may see has changed."""
+
+
 class Feed:
     """Versions per user: a waiter sleeps until the version it has seen is outdated."""
 
@@ -48,7 +52,7 @@ class Feed:
                 del self._streams[user_id]
 
     def publish(self, user_id: int) -> None:
-        """Wake all who wait for this user."""
+        """Wake all who wait for this user, or for anybody when it is ``EVERYONE``."""
         with self._changed:
             self._versions[user_id] += 1
             self._changed.notify_all()
@@ -70,15 +74,18 @@ class Feed:
     def version(self, user_id: int) -> int:
         """Return the version to pass to :meth:`wait`."""
         with self._changed:
-            return self._versions[user_id]
+            return self._version(user_id)
 
     def wait(self, user_id: int, seen: int, *, timeout: float) -> int:
         """Return the version once it differs from ``seen``, or after ``timeout`` seconds."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self.closed or self._versions[user_id] != seen, timeout=timeout
+                lambda: self.closed or self._version(user_id) != seen, timeout=timeout
             )
-            return self._versions[user_id]
+            return self._version(user_id)
+
+    def _version(self, user_id: int) -> int:
+        return self._versions[user_id] + self._versions[EVERYONE]
 
     def close(self) -> None:
         """Let every waiter go: the server is stopping."""

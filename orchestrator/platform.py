@@ -10,9 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from models import utcnow
-from orchestrator import commons
 from orchestrator.catalogue import BUILT_IN
 from orchestrator.claims import Claims
+from orchestrator.commons import space
+from orchestrator.commons.kept import Kept
+from orchestrator.commons.store import Store
 from orchestrator.connections import Connections
 from orchestrator.engines import Engine
 from orchestrator.engines.docker import DockerEngine
@@ -53,8 +55,8 @@ class Platform:
     settings: Settings
     engine: Engine
     storage: Storage
-    commons: Path
-    """Host directory that workspaces see at ``/global``."""
+    store: Store
+    """Of git repositories; its public directory is what workspaces see at ``/global``."""
     splicer: Splicer | None
     claims: Claims
     connections: Connections
@@ -62,6 +64,7 @@ class Platform:
     """Keys of homes that are unlocked, and of no others."""
     leases: Leases
     """Who is using which home."""
+    kept: Kept = field(default_factory=Kept)
     feed: Feed = field(default_factory=Feed)
     sampler: Sampler = field(default_factory=Sampler)
     watch: Watch = field(default_factory=Watch)
@@ -71,6 +74,8 @@ class Platform:
     archiving: set[int] = field(default_factory=set)
     """Users whose home is being downloaded through this process."""
     jobs: Jobs = field(default_factory=Jobs)
+    exporting: set[int] = field(default_factory=set)
+    """Users whose repositories are being downloaded through this process."""
     starts: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(STARTS_AT_ONCE)
     )
@@ -81,34 +86,48 @@ def compose(settings: Settings, splicer: Splicer | None) -> Platform:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings.data_dir.chmod(0o700)  # the database and the secret key are nobody else's business
     server = server_name(settings)
-    run_root = (
-        RUN_ROOT / settings.instance if os.geteuid() == 0 else settings.data_dir.absolute() / "run"
-    )
+    root, run = os.geteuid() == 0, run_root(settings)
     homes = settings.data_dir.absolute() / "homes"
     return Platform(
         settings=settings,
         engine=DockerEngine(
             settings.engine_url,
             instance=settings.instance,
-            run_root=run_root,
+            run_root=run,
             egress_allow=settings.egress_allow,
             enforce_egress=settings.egress,
         ),
         storage=choose_storage(
             settings.storage,
             directory=homes,
-            mount_root=run_root.with_name(f"{run_root.name}.homes"),
+            mount_root=run.with_name(f"{run.name}.homes"),
             engine_url=settings.engine_url,
             helper_image=BUILT_IN.image,
             instance=settings.instance,
         ),
-        commons=commons.prepare(settings.data_dir / "global"),
+        store=space.prepare(
+            settings.data_dir / "commons",
+            uid=settings.uid_base if root else None,
+            run_root=git_root(settings.instance),
+        ),
         splicer=splicer,
         claims=Claims(server, settings.start_seconds + LEASE_MARGIN_SECONDS),
         connections=Connections(server),
         keyring=best_keyring(settings.instance),
         leases=Leases(homes / "leases"),
     )
+
+
+def git_root(instance: str) -> Path:
+    """Return below what git finds the commons of an installation."""
+    return RUN_ROOT / f"{instance}.git"
+
+
+def run_root(settings: Settings) -> Path:
+    """Return where the run directories of workspaces are."""
+    if os.geteuid() == 0:
+        return RUN_ROOT / settings.instance
+    return settings.data_dir.absolute() / "run"
 
 
 Context = Callable[[], AbstractContextManager[object]]

@@ -13,6 +13,9 @@ TERMINAL_PORT = 7681
 SOCKETS = ((TERMINAL_PORT, "ttyd.sock"),)
 
 Level = Literal["ok", "nearly-full", "full"]
+EMAIL_DOMAIN = "rootblood.local"
+"""Of the addresses in people's commits, unless they set their own."""
+
 N = TypeVar("N", int, float)
 
 HOME_PREFIX = "home_"
@@ -160,7 +163,7 @@ def environment(user: User, workspace: str, *, capped: bool = False) -> tuple[tu
         ("HOME", f"/home/{user.username}"),
         ("LANG", "C.UTF-8"),
         ("LOGNAME", user.username),
-        ("ROOTBLOOD_EMAIL_DOMAIN", "rootblood.local"),
+        ("ROOTBLOOD_EMAIL_DOMAIN", EMAIL_DOMAIN),
         *((("ROOTBLOOD_HOME_CAPPED", "1"),) if capped else ()),
         ("ROOTBLOOD_USER", user.username),
         ("ROOTBLOOD_WORKSPACE", workspace),

@@ -144,6 +144,15 @@ class Settings:
         10 << 30, "Disk a person may use: files and snapshots together.", unit="bytes",
         least=64 << 20,
     )  # fmt: skip
+    push_bytes: int = _setting(
+        2 << 30, "The most that one push to the commons may bring.", unit="bytes", least=1 << 20
+    )
+    push_file_bytes: int = _setting(
+        512 << 20,
+        "The most that one file pushed to the commons may have.",
+        unit="bytes",
+        least=1024,
+    )
     allowance_hours: float = _setting(
         0.0, "Hours a week that a person's workspaces may run, added up; 0 is without a limit.",
         unit="hours",

@@ -121,7 +121,7 @@ def _run(platform: Platform, row: Workspace, actor: Actor) -> None:
     with homes.in_use(platform, user, actor.proof) as home:
         mount = platform.storage.mount(home.name, f"/home/{user.username}")
         capped = Feature.CAPPED in platform.storage.features
-        platform.engine.run(spec_for(row, mount, str(platform.commons), capped=capped))
+        platform.engine.run(spec_for(row, mount, str(platform.store.mounted), capped=capped))
         platform.engine.dial(
             row.container, TERMINAL_PORT, timeout=platform.settings.start_seconds
         ).close()

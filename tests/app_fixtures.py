@@ -21,6 +21,8 @@ from werkzeug.security import generate_password_hash
 from models import ActiveSession, Slot, User, db, utcnow
 from orchestrator import accounts, catalogue, escrow, passwords, tokens
 from orchestrator.claims import Claims
+from orchestrator.commons.git import Git
+from orchestrator.commons.store import Store
 from orchestrator.connections import Connections
 from orchestrator.keyring import MemoryKeyring
 from orchestrator.keys import Proof
@@ -73,7 +75,7 @@ def make_platform(settings: Settings, server: str, lease: float = 60.0) -> Platf
         settings=settings,
         engine=WatchedEngine(),
         storage=MemoryStorage(),
-        commons=settings.data_dir / "global",
+        store=Store.at(settings.data_dir / "commons", Git()),
         splicer=None,
         claims=Claims(server, lease),
         connections=Connections(server),

@@ -15,7 +15,7 @@ from flask import Flask, Response, make_response, request
 from flask_migrate import Migrate
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter, Map, PathConverter
 
 from models import configure_sqlite, db
 from orchestrator.doctor import unprotected
@@ -23,14 +23,17 @@ from orchestrator.platform import Platform
 from web import (
     account,
     admin,
+    commons,
     deletion,
     doctor,
     echo,
+    git,
     home,
     identity,
     limits,
     pages,
     problems,
+    repository,
     terminal,
 )
 from web.api import api
@@ -87,6 +90,7 @@ def create_app(platform: Platform) -> Flask:
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.converters["int"] = RowNumber
+    app.url_map.converters["anything"] = Anything
     db.init_app(app)
     with app.app_context():
         configure_sqlite(db.engine)
@@ -107,6 +111,9 @@ def create_app(platform: Platform) -> Flask:
         admin.pages,
         deletion.pages,
         doctor.pages,
+        commons.pages,
+        repository.pages,
+        git.git,
         api,
     ):
         app.register_blueprint(blueprint)
@@ -131,6 +138,12 @@ class RowNumber(IntegerConverter):
 
     def __init__(self, map: Map) -> None:
         super().__init__(map, max=2**31 - 1)
+
+
+class Anything(PathConverter):
+    """The rest of a path, whatever is in it: names in repositories may have newlines."""
+
+    regex = r"[^/](?s:.*)"
 
 
 def secret_key(path: Path) -> bytes:

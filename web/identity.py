@@ -37,7 +37,7 @@ class Anonymous(AnonymousUserMixin):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user and how they proved it; exactly one of ``login`` and ``token`` is set."""
+    """A user and how they proved it: by ``login``, by ``token``, or else by a workspace's door."""
 
     user: User
     login: Login | None = None
@@ -142,6 +142,9 @@ def bearer() -> str | None:
 
 def _load() -> Caller | None:
     now = utcnow()
+    if (door := request.environ.get("rootblood.door")) is not None:
+        visitor = door.visitor(bearer() or "")
+        return Caller(visitor) if visitor else None
     if (secret := bearer()) is not None:  # a token never falls back to the cookie
         by_token = tokens.find(secret, now)
         if by_token is None:

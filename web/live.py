@@ -1,12 +1,13 @@
-"""Server-sent events: the state of a person's workspaces as it changes."""
+"""Server-sent events: a person's workspaces as they change, and that something happened."""
 
 import json
 from collections.abc import Iterator
 
 from flask import Flask, Response
 
-from models import utcnow
+from models import User, db, utcnow
 from orchestrator import workspaces
+from orchestrator.commons import activity
 from orchestrator.errors import TooManyRequests
 from orchestrator.platform import Platform
 from web import present
@@ -39,12 +40,14 @@ def response(app: Flask, caller: Caller) -> Response:
 def _stream(app: Flask, license: License) -> Iterator[str]:
     platform: Platform = app.extensions["rootblood"]
     feed, user_id, sent, told = platform.feed, license.user_id, "", dict[str, object]()
+    latest = 0
     yield "retry: 2000\n\n"
     while not feed.closed:
         version = feed.version(user_id)
         # Each look has a session of its own: a stream must not hold a connection while it waits.
         with app.app_context():
             state = _look(platform, license)
+            happened = _latest(user_id) if state is not None else latest
         if state is None:
             yield _event("signed-out", "{}")
             return
@@ -52,6 +55,9 @@ def _stream(app: Flask, license: License) -> Iterator[str]:
             if told.get(transfer.id) != transfer:
                 told[transfer.id] = transfer
                 yield _event("archive", json.dumps(transfer.as_dict()))
+        if happened != latest:
+            latest = happened
+            yield _event("activity", json.dumps({"latest": latest}))
         if state != sent:
             sent = state
             yield _event("state", state)
@@ -73,6 +79,13 @@ def _look(platform: Platform, license: License) -> str | None:
             "home": present.home(platform, who, now).model_dump(mode="json"),
         }
     )
+
+
+def _latest(user_id: int) -> int:
+    """Return the number of the last thing in the commons that the user may know of."""
+    user = db.session.get(User, user_id)
+    happened = activity.recent(user, count=1) if user is not None else []
+    return happened[0].id if happened else 0
 
 
 def _event(name: str, data: str) -> str:

@@ -48,6 +48,9 @@ function offerPages(): void {
   offer(() => [
     ...links.map((link) => ({ title: link.textContent?.trim() ?? "", icon: link.querySelector("use")?.getAttribute("href")?.split("#")[1] ?? "file", group: "Page", run: go(link.href) })),
     ...(location.pathname === "/" ? [] : [{ title: "New workspace", icon: "plus", group: "Command", run: go("/?new") }]),
+    { title: "New repository", icon: "folder-git-2", group: "Commons", words: "git publish create", run: go("/global/-/new") },
+    { title: "My repositories", icon: "user", group: "Commons", words: "git profile", run: go(`/global/${encodeURIComponent(meta("user"))}/`) },
+    ...[...document.querySelectorAll<HTMLAnchorElement>(".repotabs[aria-label=Repository] a")].map((link) => ({ title: link.firstElementChild?.nextSibling?.textContent?.trim() ?? "", icon: link.querySelector("use")?.getAttribute("href")?.split("#")[1] ?? "file", group: "Repository", run: go(link.href) })),
     { title: "Download my home", icon: "download", group: "Command", words: "archive tar backup", run: downloadHome },
     { title: "Dark theme", icon: "moon", group: "Theme", run: () => chooseTheme("dark") },
     { title: "Light theme", icon: "sun", group: "Theme", run: () => chooseTheme("light") },

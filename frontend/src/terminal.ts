@@ -251,7 +251,9 @@ const stored = storedTabs(name);
 const known = start.sessions.length ? start.sessions : ["main"];
 for (const session of [...stored.order.filter((one) => known.includes(one)), ...known.filter((one) => !stored.order.includes(one))]) addTab(session);
 wire();
-activate(panes.has(stored.active) ? stored.active : [...panes.keys()][0]!);
+const wanted = new URLSearchParams(location.search).get("session") ?? "";
+if (wanted) history.replaceState(null, "", location.pathname + location.hash);
+activate(panes.has(wanted) ? wanted : panes.has(stored.active) ? stored.active : [...panes.keys()][0]!);
 if (location.hash === "#new") {
   history.replaceState(null, "", location.pathname);
   newTab();

@@ -9,10 +9,11 @@ import ctypes
 import errno
 import fcntl
 import os
+import secrets
 import socket
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.errors import EngineError, NoSpace
@@ -21,6 +22,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 # <sys/mount.h>
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC = 2, 4, 8
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
+_BACKLOG = 64
 _SIZE_LIMIT = "size=256k,nr_inodes=64"
 
 
@@ -102,11 +104,8 @@ class RunDirs:
         wait to be accepted than the program's backlog takes.
         """
         flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-        directory = os.open(self.path(name), flags | os.O_DIRECTORY)
-        try:
+        with self._opened(name) as directory:
             pinned = os.open(Path(file).name, flags, dir_fd=directory)
-        finally:
-            os.close(directory)
         try:
             found = os.fstat(pinned)
             if not stat.S_ISSOCK(found.st_mode) or found.st_uid != owner:
@@ -114,6 +113,63 @@ class RunDirs:
             return _connected(f"/proc/self/fd/{pinned}")
         finally:
             os.close(pinned)
+
+    def listen(self, name: str, file: str, owner: tuple[int, int]) -> socket.socket:
+        """Return a listening unix socket that ``name`` finds in its directory, as ``owner``'s.
+
+        Replaces what lies there. Only the directory is trusted, by a descriptor: the user may swap
+        names in it at any moment, and gains nothing but another file of their own. Raises: OSError.
+        """
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            os.fchmod(listener.fileno(), 0o600)  # which bind(2) gives to the file
+            with self._opened(name) as directory:
+                with suppress(FileNotFoundError):
+                    os.unlink(file, dir_fd=directory)
+                listener.bind(f"/proc/self/fd/{directory}/{file}")
+                os.chown(file, *owner, dir_fd=directory, follow_symlinks=False)
+            listener.listen(_BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+        return listener
+
+    def write(self, name: str, file: str, content: bytes, owner: tuple[int, int]) -> None:
+        """Put a small file of ``owner``'s into the directory, whole or not at all. Raises: OSError.
+
+        Replaces what lies there, as :meth:`listen` does.
+        """
+        fresh = f".{file}.{secrets.token_hex(4)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with self._opened(name) as directory:
+            descriptor = os.open(fresh, flags, 0o600, dir_fd=directory)
+            try:
+                with os.fdopen(descriptor, "wb") as output:
+                    os.fchown(descriptor, *owner)
+                    output.write(content)
+                os.rename(fresh, file, src_dir_fd=directory, dst_dir_fd=directory)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(fresh, dir_fd=directory)
+                raise
+
+    def identity(self, name: str, file: str) -> tuple[int, int] | None:
+        """Return which file lies under that name, following no link; None where there is none."""
+        try:
+            with self._opened(name) as directory:
+                found = os.stat(file, dir_fd=directory, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_dev, found.st_ino
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[int]:
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_DIRECTORY
+        directory = os.open(self.path(name), flags)
+        try:
+            yield directory
+        finally:
+            os.close(directory)
 
 
 def _connected(path: str) -> socket.socket:

@@ -1,6 +1,6 @@
 import threading
 
-from orchestrator.feed import Feed, Transfer
+from orchestrator.feed import EVERYONE, Feed, Transfer
 
 FOR_EVER = 60.0
 
@@ -22,6 +22,13 @@ def test_a_waiter_wakes_when_something_of_its_user_changes() -> None:
     feed.publish(2)
     feed.publish(1)
     assert ended(waiter)
+
+
+def test_everybody_wakes_when_something_of_all_changes() -> None:
+    feed = Feed()
+    waiters = [wait(feed, user, feed.version(user)) for user in (1, 2)]
+    feed.publish(EVERYONE)
+    assert all(map(ended, waiters))
 
 
 def test_what_changed_before_the_wait_is_not_missed() -> None:

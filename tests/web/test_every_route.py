@@ -15,6 +15,7 @@ from tests.web.routes import (
     BRING_CREDENTIALS,
     PRIVATE,
     PUBLIC,
+    SPEAK_GIT,
     UPGRADE,
     WEBSOCKETS,
     Route,
@@ -25,7 +26,7 @@ ORIGIN = {"Origin": "http://localhost"}
 Bearer = Callable[[str], dict[str, str]]
 
 
-PAGES = ("/account", "/admin", "/templates", "/w/")
+PAGES = ("/account", "/admin", "/global", "/templates", "/w/")
 
 
 def routes(*groups: set[str] | dict[str, int]) -> list[Route]:
@@ -203,7 +204,7 @@ def test_another_sites_page_changes_nothing(
     headers = {} if token == "absent" else {"X-CSRFToken": tokens[token]}
     form = {"csrf_token": tokens[token]}
     unsafe = {line for line in [*PUBLIC, *PRIVATE, *ADMIN] if not line.startswith("GET ")}
-    asked = routes(unsafe - BRING_CREDENTIALS)
+    asked = routes(unsafe - BRING_CREDENTIALS - SPEAK_GIT)
     assert_all(ann.client, 400, asked, headers=headers, data=form)
     problem = ask(ann.client, route("POST /session"), headers=headers).json
     assert problem["slug"] == "bad-csrf-token"

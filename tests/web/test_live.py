@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, update
 
-from models import Login, Standing, Token, User, db, utcnow, writing
+from models import Activity, Login, Standing, Token, User, db, utcnow, writing
 from orchestrator.feed import Transfer
 from orchestrator.platform import Platform
 from tests.visitor import Visitor
@@ -148,3 +148,17 @@ def test_a_stopping_server_lets_its_streams_go(
     next(stream)
     platform.feed.close()
     assert list(stream) == []
+
+
+def test_what_happens_in_the_commons_is_told_to_who_may_know(
+    app: Flask, ann: Visitor, bob: Visitor, open_stream: Callable[..., Events]
+) -> None:
+    events = open_stream(bob.client)
+    assert next(events)[0] == "state"
+    hidden = {"name": "hidden", "visibility": "private"}
+    for form in (hidden, {"name": "seen"}):
+        assert ann.post("/global/-/new", form).status_code == 303
+    kind, data = next(events)
+    assert kind == "activity"
+    with app.app_context():
+        assert db.session.get(Activity, data["latest"]).repository.name == "seen"

@@ -16,6 +16,7 @@ TAGS = {
     "workspaces": "What runs, and what it may use.",
     "terminal": "The tmux sessions of a workspace.",
     "home": "The files that all your workspaces share.",
+    "commons": "Repositories, proposals to them, shared files, and who does what with them.",
     "catalogue": "What workspaces are made from.",
     "live": "What happens, as it happens.",
     "health": "For monitors.",

@@ -10,13 +10,15 @@ import type { ArchiveProgress, Home, User, Workspace } from "./types";
 export interface Events {
   state: { workspaces: Workspace[]; user?: User; home?: Home };
   archive: ArchiveProgress;
+  /** Something happened in the commons; its number. */
+  activity: { latest: number };
   "signed-out": unknown;
   /** Whether the server answers. */
   online: boolean;
 }
 
 type Listener<K extends keyof Events> = (data: Events[K]) => void;
-const listeners: { [K in keyof Events]: Set<Listener<K>> } = { state: new Set(), archive: new Set(), "signed-out": new Set(), online: new Set() };
+const listeners: { [K in keyof Events]: Set<Listener<K>> } = { state: new Set(), archive: new Set(), activity: new Set(), "signed-out": new Set(), online: new Set() };
 /** Somebody else may sign in in the next tab: people share neither connections nor news. */
 const NAME = `rootblood.events.${meta("user")}`;
 const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(NAME) : null;
@@ -76,6 +78,7 @@ function read(): EventSource {
   });
   source.addEventListener("state", (event) => { last = JSON.parse(event.data) as Events["state"]; pass("state", last); });
   source.addEventListener("archive", (event) => pass("archive", JSON.parse(event.data) as ArchiveProgress));
+  source.addEventListener("activity", (event) => pass("activity", JSON.parse(event.data) as Events["activity"]));
   const signedOut = (): void => { source.close(); pass("signed-out", null); end(); };
   source.addEventListener("signed-out", signedOut);
   const refused = async (): Promise<void> => {

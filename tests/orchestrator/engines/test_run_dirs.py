@@ -231,3 +231,53 @@ class TestConnect:
             assert outcomes == {"connected", "refused"}, "the race took place"
             with pytest.raises(BlockingIOError):
                 forbidden.accept()
+
+
+class TestListen:
+    def test_the_socket_is_the_owners_and_is_ours_to_accept_on(self, run_dirs: RunDirs) -> None:
+        with run_dirs.listen(NAME, "door.sock", OWNER) as listener:
+            found = (run_dirs.path(NAME) / "door.sock").stat()
+            assert (found.st_uid, found.st_gid) == OWNER
+            assert found.st_mode & 0o777 == 0o600
+            with run_dirs.connect(NAME, "door.sock", OWNER[0]) as client:
+                accepted, _ = listener.accept()
+                accepted.sendall(b"x")
+                accepted.close()
+                assert client.recv(1) == b"x"
+
+    def test_a_link_in_its_place_is_replaced_and_not_followed(
+        self, run_dirs: RunDirs, tmp_path: Path
+    ) -> None:
+        precious = tmp_path / "precious"
+        precious.write_text("kept")
+        before = precious.stat()
+        (run_dirs.path(NAME) / "door.sock").symlink_to(precious)
+        (run_dirs.path(NAME) / "secret").symlink_to(precious)
+        run_dirs.listen(NAME, "door.sock", OWNER).close()
+        run_dirs.write(NAME, "secret", b"s", OWNER)
+        assert precious.read_text() == "kept"
+        assert precious.stat() == before
+        assert not (run_dirs.path(NAME) / "secret").is_symlink()
+
+    def test_a_written_file_is_the_owners_alone_and_leaves_nothing_beside_it(
+        self, run_dirs: RunDirs
+    ) -> None:
+        run_dirs.write(NAME, "secret", b"one", OWNER)
+        run_dirs.write(NAME, "secret", b"two", OWNER)
+        path = run_dirs.path(NAME) / "secret"
+        assert path.read_bytes() == b"two"
+        assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (OWNER[0], 0o600)
+        assert [entry.name for entry in path.parent.iterdir()] == ["secret"]
+
+    def test_a_full_directory_is_an_error_that_leaves_nothing(self, run_dirs: RunDirs) -> None:
+        with pytest.raises(OSError, match="No space"):
+            run_dirs.write(NAME, "secret", b"x" * (1 << 20), OWNER)
+        assert not any(run_dirs.path(NAME).iterdir())
+
+    def test_what_lies_there_is_told_apart(self, run_dirs: RunDirs) -> None:
+        assert run_dirs.identity(NAME, "door.sock") is None
+        with run_dirs.listen(NAME, "door.sock", OWNER):
+            first = run_dirs.identity(NAME, "door.sock")
+            with run_dirs.listen(NAME, "door.sock", OWNER):
+                assert run_dirs.identity(NAME, "door.sock") not in (None, first)
+        assert run_dirs.identity("rb-absent-main", "door.sock") is None

@@ -1,0 +1,116 @@
+"""How git runs: as whom, with what, how long and how much."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator.commons.git import Git, GitFailed, TooLarge
+from orchestrator.commons.store import Store
+from tests.orchestrator.commons.conftest import HELLO, UID
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs git as another user")
+
+
+@pytest.fixture
+def repository(store: Store) -> Path:
+    return store.create(HELLO, private=False)
+
+
+def alias(program: str) -> tuple[str, ...]:
+    """Arguments that make git run a shell command in its own confinement."""
+    return "-c", f"alias.try=!{program}", "try"
+
+
+@as_root
+def test_git_runs_as_its_own_user_without_groups_or_new_privileges(
+    store: Store, repository: Path
+) -> None:
+    status = store.git.text(repository, *alias("cat /proc/self/status"))
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert set(fields["Uid"].split()) == set(fields["Gid"].split()) == {str(UID)}
+    assert fields["Groups"].strip() == ""
+    assert fields["NoNewPrivs"] == "1"
+    assert int(fields["CapEff"], 16) == 0
+
+
+def test_nobodys_environment_or_configuration_reaches_git(
+    store: Store, repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".gitconfig").write_text("[user]\n\tname = Mallory\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_DIR", "/elsewhere")
+    monkeypatch.setenv("ROOTBLOOD_SECRET", "x")
+    with pytest.raises(GitFailed):
+        store.git.run(repository, "config", "user.name")
+    assert "ROOTBLOOD" not in store.git.text(repository, *alias("env"))
+
+
+def test_no_transport_but_the_named_ones_is_used(store: Store, repository: Path) -> None:
+    for url in ("ext::sh -c id", "file:///etc", "http://127.0.0.1:1/", "ssh://x/y"):
+        with pytest.raises(GitFailed, match="not allowed"):
+            store.git.run(repository, "ls-remote", "--", url)
+
+
+def test_hooks_of_a_repository_never_run(store: Store, repository: Path, tmp_path: Path) -> None:
+    hook = repository / "hooks" / "reference-transaction"
+    hook.parent.mkdir()
+    mark = repository / "ran"
+    hook.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    hook.chmod(0o755)
+    tree = store.git.text(repository, "mktree")
+    made = store.git.run(
+        repository, "commit-tree", tree, "-m", "x",
+        environment={f"GIT_{who}_{what}": "x" for who in ("AUTHOR", "COMMITTER")
+                     for what in ("NAME", "EMAIL")},
+    )  # fmt: skip
+    store.git.run(repository, "update-ref", "refs/heads/main", made.decode().strip())
+    assert not mark.exists()
+
+
+def test_a_failure_carries_what_git_said(store: Store, repository: Path) -> None:
+    with pytest.raises(GitFailed) as failed:
+        store.git.run(repository, "rev-parse", "--verify", "--end-of-options", "nowhere")
+    assert failed.value.code == 128
+    assert "fatal" in failed.value.stderr
+
+
+def test_output_is_bounded(store: Store, repository: Path) -> None:
+    with pytest.raises(TooLarge):
+        store.git.run(repository, *alias("head -c 100000 /dev/zero"), most=99_999)
+
+
+def test_time_is_bounded(store: Store, repository: Path) -> None:
+    begin = time.monotonic()
+    with pytest.raises(GitFailed):
+        store.git.run(repository, *alias("sleep 60"), seconds=0.2)
+    assert time.monotonic() - begin < 10
+
+
+def test_a_large_input_and_a_large_output_do_not_wait_for_each_other(
+    store: Store, repository: Path
+) -> None:
+    data = b"x" * (4 << 20)
+    assert store.git.run(repository, *alias("cat"), stdin=data) == data
+
+
+def test_closing_a_stream_ends_git_and_its_children(store: Store, repository: Path) -> None:
+    stream = store.git.stream(repository, *alias("echo $$; sleep 600"))
+    pid = int(next(stream))
+    stream.close()
+    assert not Path(f"/proc/{pid}").exists() or _is_dead(pid)
+
+
+def _is_dead(pid: int) -> bool:
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    ).stdout
+    return state.strip()[:1] in ("", "Z")
+
+
+def test_a_server_without_root_runs_git_as_itself(tmp_path: Path) -> None:
+    git = Git()
+    git.run(None, "init", "--bare", "--quiet", str(tmp_path / "x.git"))
+    assert git.text(tmp_path / "x.git", "rev-parse", "--is-bare-repository") == "true"

@@ -1,0 +1,105 @@
+"""Proposals on pages: offered, talked about, merged, closed, and refused where they should be."""
+
+import re
+
+import pytest
+from flask import Flask
+
+from tests.visitor import Visitor
+from tests.web import written
+from tests.web.test_commons_pages import HELLO
+from tests.web.test_pages import shown
+
+
+@pytest.fixture
+def offer(app: Flask, bob: Visitor, hello: str) -> str:
+    """Bob's proposal to Ann's repository."""
+    shown(bob, f"{HELLO}/")
+    bob.post(f"{HELLO}/fork")
+    written.commit(
+        app, "bob/hello", {"src/a.py": "def f():\n    return 3\n"}, "Return three",
+        author="Bob <bob@x>", branch="three", begin="refs/heads/main^0",
+    )  # fmt: skip
+    shown(bob, f"{HELLO}/proposals/new")
+    form = {
+        "source": "bob/hello:three",
+        "target": "main",
+        "title": "Three is better",
+        "text": "**Why not?**",
+    }
+    answer = bob.post(f"{HELLO}/proposals/", form)
+    assert answer.status_code == 303, answer.text
+    return answer.location
+
+
+def test_a_proposal_is_talked_about_and_merged(ann: Visitor, bob: Visitor, offer: str) -> None:
+    page = shown(ann, offer)
+    assert "<strong>Why not?</strong>" in page
+    assert "Merge it" in page
+    assert "Merge it" not in shown(bob, offer)
+    ann.post(f"{offer}/comments", {"text": "Nice <script>1</script>"})
+    files = shown(ann, f"{offer}/files")
+    head = re.search(r'name="commit" value="([0-9a-f]{40})"', files)[1]
+    said = {"at": "new:2:src/a.py", "commit": head, "text": "This *line*"}
+    assert ann.post(f"{offer}/comments", said).location.startswith(f"{offer}/files#comment-")
+    assert "This <em>line</em>" in shown(bob, f"{offer}/files")
+    assert "src/a.py:2" in shown(bob, offer)
+    assert "<script>1" not in shown(bob, offer)
+    assert "Return three" in shown(bob, f"{offer}/commits")
+    assert ann.post(f"{offer}/merge", {"method": "squash"}).status_code == 303
+    assert "merged it" in shown(bob, offer)
+    assert 'return</span> <span class="mi">3' in shown(bob, f"{HELLO}/blob/main/src/a.py")
+
+
+def test_a_proposal_can_be_spoken_about_without_scripts(ann: Visitor, offer: str) -> None:
+    page = shown(ann, f"{offer}/files?at=new:2:src/a.py")
+    assert 'id="speaking"' in page
+    assert 'name="at" value="new:2:src/a.py"' in page.partition('id="speaking"')[2]
+
+
+@pytest.mark.parametrize("at", ["new", "new:x:y", "up:1:a", "new:1:", "new:1:../x", "new:0:a"])
+def test_what_is_no_line_is_refused(ann: Visitor, offer: str, at: str) -> None:
+    shown(ann, offer)
+    answer = ann.post(f"{offer}/comments", {"at": at, "commit": "0" * 40, "text": "x"})
+    assert answer.status_code == 422
+
+
+def test_conflicts_are_named_and_not_merged(app: Flask, ann: Visitor, offer: str) -> None:
+    written.commit(app, "ann/hello", {"src/a.py": "def f():\n    return 9\n"}, "Return nine")
+    page = shown(ann, offer)
+    assert "It cannot be merged as it is" in page
+    assert "<li>src/a.py</li>" in page
+    assert ann.post(f"{offer}/merge", {"method": "merge"}).status_code == 303
+    assert 'role="alert"' in shown(ann, offer)
+
+
+def test_proposals_are_closed_and_opened_again(
+    ann: Visitor, bob: Visitor, carl: Visitor, offer: str
+) -> None:
+    shown(carl, offer)
+    assert carl.post(f"{offer}/close").status_code == 403
+    assert carl.post(f"{offer}/edit", {"title": "Mine"}).status_code == 403
+    bob.get(offer)
+    bob.post(f"{offer}/close")
+    assert "Open again" in shown(ann, offer)
+    ann.post(f"{offer}/reopen")
+    ann.post(f"{offer}/edit", {"title": "Threefold", "text": ""})
+    assert "Threefold" in shown(bob, f"{HELLO}/proposals/")
+
+
+def test_a_proposal_without_a_branch_is_refused_in_words(bob: Visitor, offer: str) -> None:
+    for source in ("", "ann/hello:main", "bob/hello:nope", "bob/hello:--help"):
+        answer = bob.post(f"{HELLO}/proposals/", {"source": source, "target": "main", "title": "x"})
+        assert answer.status_code in (404, 422), source
+    assert (
+        bob.post(f"{HELLO}/proposals/", {"source": "bob/hello:three", "title": ""}).status_code
+        == 422
+    )
+
+
+def test_a_proposal_outlives_its_fork(app: Flask, ann: Visitor, bob: Visitor, offer: str) -> None:
+    shown(bob, "/global/bob/hello/settings")
+    bob.post("/global/bob/hello/delete", {"typed": "bob/hello"})
+    assert "was deleted" in shown(ann, offer)
+    for part in ("files", "commits"):
+        shown(ann, f"{offer}/{part}")
