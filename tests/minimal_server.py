@@ -25,7 +25,8 @@ def _replace(name: str, **contents: Any) -> None:
 _replace("init_db", migrate=None)
 _replace("orchestrator.accounts")
 _replace("orchestrator.background", Background=None)
-_replace("orchestrator.platform", compose=None)
+_replace("orchestrator.commons.doors", Door=None, Doors=None)
+_replace("orchestrator.platform", compose=None, run_root=None)
 _replace("web", create_app=None, __path__=[str(ROOT / "web")])
 
 import app  # first: it patches the standard library

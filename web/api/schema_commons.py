@@ -140,7 +140,7 @@ class Hunk(BaseModel):
     lines: list[Line]
 
 
-class FileDiff(BaseModel):
+class ChangedFile(BaseModel):
     path: str
     old_path: str
     status: str = Field(description="A, D, M, R, C or T, as in git diff --raw.")
@@ -152,7 +152,7 @@ class FileDiff(BaseModel):
 
 
 class Diff(BaseModel):
-    files: list[FileDiff]
+    files: list[ChangedFile]
     truncated: bool
     added: int
     removed: int

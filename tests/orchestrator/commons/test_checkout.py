@@ -14,6 +14,7 @@ from orchestrator.errors import Conflict
 from orchestrator.names import parse_session
 from orchestrator.platform import Platform
 from orchestrator.workspaces import Actor
+from tests.app_fixtures import PROOF
 from tests.engine import WatchedEngine
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -47,7 +48,7 @@ def opened(
     user: User, row: Repository, inside: Inside,
 ) -> Place:  # fmt: skip
     monkeypatch.setattr(engine, "exec", inside.exec)
-    actor = Actor(user.username)
+    actor = Actor(user.username, proof=PROOF)
     return checkout.open_in_workspace(platform, user, utcnow(), row, actor)
 
 
