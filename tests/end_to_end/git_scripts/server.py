@@ -55,7 +55,7 @@ def respond(request: Request) -> Response:
     where, repository, rest = parts[:place], ROOT / "www" / parts[place], parts[place + 1 :]
     service = request.args.get("service", rest[-1] if rest else "")
     if service not in list(Service):
-        return Response(status=403)
+        return Response(status="403 Forbidden")
     given = request.authorization
     if wants_password(where, service, rest[-1]) and (
         given is None or (given.username, given.password) != ("user@host", "pass@host")
