@@ -11,6 +11,7 @@ from web import present_commons as present
 from web.api import schema_commons as schema
 from web.api.operation import operation
 from web.identity import address, caller, platform
+from web.license import licensed
 
 ONE = "/repos/<owner>/<repo>"
 _SEARCH = (
@@ -83,9 +84,10 @@ def export_repositories() -> Response:
 
     Each repository is a git bundle, which 'git clone' takes.
     """
-    user = caller().user
+    who = caller()
+    user = who.user
     pieces = export.tar(platform(), user)
-    response = Response(pieces, mimetype="application/x-tar")
+    response = Response(licensed(pieces, who), mimetype="application/x-tar")
     name = f"{user.username}-repositories-{utcnow():%Y%m%d-%H%M}.tar"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["X-Accel-Buffering"] = "no"

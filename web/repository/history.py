@@ -12,6 +12,8 @@ from orchestrator.commons.history import Blamed, Commit
 from orchestrator.errors import BadInput, NotFound
 from web import graph, patch
 from web.forms import number
+from web.identity import caller
+from web.license import licensed
 from web.repository.files import crumbs, kept_as, lines_of
 from web.repository.page import found, opened, pages, show, url
 
@@ -153,7 +155,7 @@ def archive(owner: str, name: str, rest: str) -> Response:
             commit = reading.resolve(source, revision)
             stem = f"{row.name}-{revision.replace('/', '-')}"
             chunks = reading.archive(source, commit, row.name, suffix.removeprefix("."))
-            response = Response(chunks, mimetype=kind)
+            response = Response(licensed(chunks, caller()), mimetype=kind)
             response.call_on_close(getattr(chunks, "close", lambda: None))
             response.headers["Content-Disposition"] = kept_as(stem + suffix)
             return response
