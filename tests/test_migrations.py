@@ -11,9 +11,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 import init_db
-from models import Template, User, db, utcnow
+from models import Home, Template, User, db, utcnow
 from orchestrator.settings import Settings
 from tests import postgres
 from tests.app_fixtures import close, make_platform, together
@@ -132,6 +133,30 @@ def test_what_people_have_outlives_every_step_there_and_back(empty: Flask) -> No
         newest = db.session.scalar(select(User.id).order_by(User.id.desc()).limit(1))
         assert newest == 4, "Carl's number is not given again"
         db.session.rollback()
+
+
+@both
+def test_homes_keep_what_they_have_and_count_what_is_published(empty: Flask) -> None:
+    with empty.app_context():
+        flask_migrate.upgrade(revision="0001")
+        _fill_first_schema()
+        flask_migrate.upgrade(revision="0002")
+        _insert("homes", user_id=1, storage="vault", place="p", capped=True, allowance_bytes=100,
+                files_bytes=50, snapshots_bytes=30, images_bytes=1,
+                snapshots_stale=False)  # fmt: skip
+        db.session.commit()
+        for step in (flask_migrate.upgrade, flask_migrate.downgrade, flask_migrate.upgrade):
+            db.engine.dispose()
+            step(revision="0002" if step is flask_migrate.downgrade else "head")
+        home = db.session.scalars(select(Home)).one()
+        assert (home.files_bytes, home.published_bytes, home.reserved_bytes) == (50, 0, 31)
+        home.published_bytes = 19
+        db.session.commit()
+        for too_much in (20, -1):
+            home.published_bytes = too_much
+            with pytest.raises(IntegrityError):
+                db.session.commit()
+            db.session.rollback()
 
 
 def test_there_is_one_line_of_migrations() -> None:

@@ -6,6 +6,7 @@ and a warning on every page.
 """
 
 import secrets
+import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
@@ -26,6 +27,7 @@ from orchestrator.workspaces import Actor
 COOKIE = "rootblood"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 csrf = CSRFProtect()
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class Anonymous(AnonymousUserMixin):  # type: ignore[misc]
@@ -235,6 +237,9 @@ def install(app: Flask) -> None:
     def check_csrf() -> None:
         # A token is never sent by a browser on its own, so it needs no CSRF protection.
         view = app.view_functions.get(request.endpoint or "")
+        if getattr(view, "streams_body", False) and request.mimetype not in FORMS:
+            # Looking for a form's token would refuse it. None would be the server's limit again.
+            request.max_content_length = sys.maxsize
         if (
             request.method not in SAFE_METHODS
             and bearer() is None

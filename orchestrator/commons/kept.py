@@ -5,6 +5,8 @@ Only what was asked with full object ids may be kept: an id's content is always 
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
 
 KEPT_BYTES_MAX = 64 << 20
 READS_AT_ONCE = 8
@@ -21,6 +23,7 @@ class Kept:
         self._most = most
         self._size = 0
         self._answers: OrderedDict[Key, bytes] = OrderedDict()
+        self._awaited: dict[Key, Future[bytes]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> bytes | None:
@@ -39,3 +42,45 @@ class Kept:
             self._answers[key] = answer
             while self._size > self._most:
                 self._size -= len(self._answers.popitem(last=False)[1])
+
+    def within(self, seconds: float, key: Key, ask: Callable[[], bytes]) -> bytes | None:
+        """Return what ``ask()`` does, kept; None when that takes longer, and then it goes on.
+
+        Whoever asks again later waits for the same, and learns of its failure. ``ask`` runs in a
+        thread of its own, unless too many do.
+        """
+        if (answer := self.get(key)) is not None:
+            return answer
+        with self._lock:
+            pending = self._awaited.get(key)
+            if begin := pending is None and self._may_begin():
+                pending = self._awaited[key] = Future()
+        if pending is None:
+            self.put(key, answer := ask())
+            return answer
+        if begin:
+            threading.Thread(target=self._ask, args=(key, ask, pending), daemon=True).start()
+        try:
+            answer = pending.result(seconds)
+        except TimeoutError:
+            return None
+        except Exception:
+            self._awaited.pop(key, None)
+            raise
+        return answer
+
+    def _may_begin(self) -> bool:
+        """Forget failures that nobody came back for; return whether there is room for one more."""
+        for key in [key for key, pending in self._awaited.items() if pending.done()]:
+            del self._awaited[key]
+        return len(self._awaited) < READS_AT_ONCE
+
+    def _ask(self, key: Key, ask: Callable[[], bytes], pending: Future[bytes]) -> None:
+        try:
+            answer = ask()
+        except Exception as error:  # raised where it is waited for
+            pending.set_exception(error)
+        else:
+            self.put(key, answer)
+            self._awaited.pop(key, None)
+            pending.set_result(answer)

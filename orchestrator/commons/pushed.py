@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from models import Deed, Repository, User, Visibility, db, end_reading, writing
-from orchestrator.commons import activity, facts, history, reading, renewing, source
+from orchestrator.commons import activity, facts, history, reading, renewing, settling, source
 from orchestrator.commons.checks import Update
 from orchestrator.commons.git import GitFailed, TooLarge
 from orchestrator.commons.source import Source
@@ -57,6 +57,7 @@ def measure(platform: Platform, row: Repository) -> None:
             there.size_bytes = size
             for column, value in values.items():
                 setattr(there, column, value)
+    settling.settle(platform, row.owner)
 
 
 def _default_branch(here: Source, row: Repository, updates: Sequence[Update]) -> str:

@@ -5,7 +5,7 @@ are found to be good.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from orchestrator.commons import checks, finding, pushed, quota, repositories, s
 from orchestrator.commons.asking import Judge
 from orchestrator.commons.checks import Rules, Update
 from orchestrator.commons.names import RepoName
-from orchestrator.commons.store import DEFAULT_BRANCH
+from orchestrator.commons.store import DEFAULT_BRANCH, tree_bytes
 from orchestrator.commons.transport import Readable, Service, Terms
 from orchestrator.errors import NotFound, RootBloodError, SignInRequired
+from orchestrator.offload import offload
 from orchestrator.platform import Platform
 
 
@@ -81,7 +82,9 @@ def push(
     end_reading()
     if row is None:
         return _create(platform, who, name, protocol, body)
-    return _push(platform, who, row.id, source.path_of(platform, row), protocol, body)
+    path = source.path_of(platform, row)
+    platform.store.tidy(path)
+    return _push(platform, who, row.id, path, protocol, body)
 
 
 def _readable(platform: Platform, who: Visitor, name: RepoName) -> Path:
@@ -103,6 +106,8 @@ def _writable(who: Visitor, name: RepoName) -> Repository | None:
 def _push(
     platform: Platform, who: Visitor, row_id: int, path: Path, protocol: str, body: Readable
 ) -> Iterator[bytes]:
+    held = ExitStack()
+
     def judge(quarantine: Path, updates: Sequence[Update]) -> Sequence[str]:
         # Asked again: what was allowed when a long push began may not be any more.
         row = db.session.get(Repository, row_id, populate_existing=True)
@@ -113,13 +118,26 @@ def _push(
         except RootBloodError as error:
             return [str(error)]
         rules = _rules(platform, row.owner, row)
-        return checks.refusals(platform.store.git, path, quarantine, updates, rules)
+        refusals = checks.refusals(platform.store.git, path, quarantine, updates, rules)
+        return refusals or _hold(held, platform, row.owner, quarantine)
 
     def done(updates: Sequence[Update]) -> None:
         pushed.note(platform, who.user(), utcnow(), row_id, updates)
 
-    platform.store.tidy(path)
-    return transport.push(platform.store.git, path, protocol, body, _terms(platform, judge, done))
+    with held:  # until the row counts what was pushed, or nothing came of it
+        yield from transport.push(
+            platform.store.git, path, protocol, body, _terms(platform, judge, done)
+        )
+
+
+def _hold(held: ExitStack, platform: Platform, owner: User, quarantine: Path) -> Sequence[str]:
+    """Keep of the allowance what a push that may be brings, or return why it may not."""
+    try:
+        arrived = offload(tree_bytes, quarantine)
+        held.enter_context(quota.holding(platform, owner, arrived))
+    except RootBloodError as error:
+        return [str(error)]
+    return []
 
 
 def _create(
@@ -127,13 +145,13 @@ def _create(
 ) -> Iterator[bytes]:
     made: list[int] = []
 
-    with platform.store.workplace() as fresh:
+    with platform.store.workplace() as fresh, ExitStack() as held:
 
         def judge(quarantine: Path, updates: Sequence[Update]) -> Sequence[str]:
             rules = _rules(platform, who.user(), None)
             refusals = checks.refusals(platform.store.git, fresh, quarantine, updates, rules)
-            if refusals:
-                return refusals
+            if reasons := refusals or _hold(held, platform, who.user(), quarantine):
+                return reasons
             try:
                 row = repositories.create(
                     platform, who.user(), utcnow(), name.name, address=who.address

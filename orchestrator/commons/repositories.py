@@ -21,7 +21,7 @@ from models import (
 )
 from orchestrator import audit
 from orchestrator.access import require_active
-from orchestrator.commons import activity, quota, reading, source
+from orchestrator.commons import activity, quota, reading, settling, source
 from orchestrator.commons.names import RepoName, parse_branch, parse_repository
 from orchestrator.errors import (
     AllowanceReached,
@@ -90,7 +90,6 @@ def fork(
 
     Raises: BadInput, AlreadyExists, AllowanceReached.
     """
-    quota.require(platform, user, row.size_bytes)
     made = Repository(
         owner_id=user.id,
         name=parse_repository(row.name if name is None else name),
@@ -104,7 +103,8 @@ def fork(
         language=row.language,
         facts=row.facts,
     )
-    _add(made, user, now, "repository.forked", Deed.FORK, address, parent=row.slug)
+    with quota.holding(platform, user, row.size_bytes):  # from then on the row counts
+        _add(made, user, now, "repository.forked", Deed.FORK, address, parent=row.slug)
     private = row.visibility is Visibility.PRIVATE
     origin, copy = source.name_of(row), RepoName(user.username, made.name)
     end_reading()
@@ -112,6 +112,7 @@ def fork(
         made,
         lambda: platform.store.fork(origin, copy, source_private=private, private=private),
     )
+    settling.settle(platform, user)
     activity.publish(platform)
     return made
 
@@ -246,6 +247,7 @@ def remove(
         db.session.delete(row)
         audit.record(now, user.username, "repository.deleted", f"{full}", address=address)
     platform.store.delete(full, private=private)
+    settling.settle(platform, user)
     activity.publish(platform)
 
 

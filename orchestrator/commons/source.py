@@ -48,6 +48,10 @@ class Source:
             self.kept.put(key, answer)
         return answer
 
+    def expect(self, seconds: float, *arguments: str) -> bytes | None:
+        """Return what :meth:`recall` does, or None after so many seconds; it is found meanwhile."""
+        return self.kept.within(seconds, (self.id, arguments), lambda: self.ask(*arguments))
+
     def begin(self, *arguments: str, most: int) -> tuple[bytes, bool]:
         """Return the first ``most`` bytes that git writes, kept, and whether that is all.
 

@@ -78,6 +78,10 @@ class Store:
         """Return the directory of an owner's published files, or where it would be."""
         return self.public / owner / SHARE
 
+    def shares(self) -> dict[str, int]:
+        """Return the bytes of shared files, of each owner who has some."""
+        return {path.parent.name: tree_bytes(path) for path in self.public.glob(f"*/{SHARE}")}
+
     def create(
         self, name: RepoName, *, private: bool, default_branch: str = DEFAULT_BRANCH
     ) -> Path:
@@ -201,10 +205,8 @@ class Store:
         self._give(path)
         path.chmod(0o700 if private else 0o755)
 
-    def give_all(self, name: RepoName) -> None:
-        """Make a public repository that others built git's own."""
-        path = self.path(name, private=False)
-        self._owner_directory(path.parent, private=False)
+    def give(self, path: Path) -> None:
+        """Make git's own what others wrote into a :meth:`workplace`."""
         for directory, _, files in os.walk(path):
             for entry in (directory, *(os.path.join(directory, file) for file in files)):
                 self._give(Path(entry))

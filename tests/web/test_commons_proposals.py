@@ -1,5 +1,6 @@
 """Proposals on pages: offered, talked about, merged, closed, and refused where they should be."""
 
+import html
 import re
 
 import pytest
@@ -95,6 +96,42 @@ def test_a_proposal_without_a_branch_is_refused_in_words(bob: Visitor, offer: st
         bob.post(f"{HELLO}/proposals/", {"source": "bob/hello:three", "title": ""}).status_code
         == 422
     )
+
+
+def test_the_title_offered_is_that_of_the_branch_asked_for(
+    app: Flask, bob: Visitor, offer: str
+) -> None:
+    written.commit(
+        app, "bob/hello", {"b": "b"}, "Later", branch="later", begin="refs/heads/main^0",
+        at=written.BEGIN + 99,
+    )  # fmt: skip
+    assert 'name="title" type="text" value="Later"' in shown(bob, f"{HELLO}/proposals/new")
+    page = shown(bob, f"{HELLO}/proposals/new?source=bob/hello:three")
+    assert 'name="title" type="text" value="Return three"' in page
+
+
+def test_commands_to_copy_hold_a_branch_as_one_word(
+    app: Flask, ann: Visitor, bob: Visitor, offer: str
+) -> None:
+    branch = "x;touch${IFS}y"
+    written.commit(app, "bob/hello", {"b": "b"}, "Be bad", branch=branch, begin="refs/heads/main^0")
+    form = {"source": f"bob/hello:{branch}", "target": "main", "title": "Bad"}
+    made = bob.post(f"{HELLO}/proposals/", form).location
+    command = html.unescape(re.search(r'id="fetch">([^<]+)<', shown(ann, made))[1])
+    assert command == f"git fetch /global/bob/hello '{branch}'"
+
+
+def test_an_archived_repository_asks_for_no_proposals(
+    ann: Visitor, bob: Visitor, offer: str
+) -> None:
+    pages = (f"{HELLO}/proposals/", f"{HELLO}/proposals/new", "/global/bob/hello/")
+    words = ("New proposal</a>", "Propose it", "Propose a change to it")
+    for page, word in zip(pages, words, strict=True):
+        assert word in shown(bob, page)
+    shown(ann, f"{HELLO}/settings")
+    ann.post(f"{HELLO}/settings/archive")
+    for page, word in zip(pages, words, strict=True):
+        assert word not in shown(bob, page)
 
 
 def test_a_proposal_outlives_its_fork(app: Flask, ann: Visitor, bob: Visitor, offer: str) -> None:

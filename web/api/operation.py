@@ -52,11 +52,13 @@ def operation(
     media: str = "application/json",
     query: tuple[tuple[str, str], ...] = (),
     websocket: bool = False,
+    streams_body: bool = False,
 ) -> Callable[[View], View]:
     """Register a view under ``/api/v1`` (or at an absolute path that starts with ``//``).
 
     The view gets the checked ``body`` as a keyword argument and returns a model, None for an
     empty answer, or a ready ``Response``. Unless ``public``, the caller must be signed in.
+    A view that ``streams_body`` takes it from the WSGI server, however long it is.
     """
     route = path[1:] if path.startswith("//") else PREFIX + path
 
@@ -94,6 +96,7 @@ def operation(
 
         # A request that carries its own credentials has no ambient ones to abuse.
         checked.takes_credentials = public  # type: ignore[attr-defined]
+        checked.streams_body = streams_body  # type: ignore[attr-defined]
         api.add_url_rule(route, view.__name__, checked, methods=[method], websocket=websocket)
         return checked
 

@@ -3,7 +3,7 @@
 from flask import Response, request
 
 from models import Level, Repository, Visibility, utcnow
-from orchestrator.commons import collaborators, export, finding, repositories, stars
+from orchestrator.commons import beginning, collaborators, export, finding, repositories, stars
 from orchestrator.commons.finding import Order, Query
 from orchestrator.commons.repositories import Change
 from orchestrator.errors import BadInput
@@ -64,9 +64,10 @@ def list_repositories() -> schema.Repositories:
 @operation("POST", "/repos", tag="commons", body=schema.NewRepository, answer=schema.Repository,
            status=201)  # fmt: skip
 def create_repository(body: schema.NewRepository) -> schema.Repository:
-    """Publish an empty repository of your own. A push to a name that is free does so, too."""
+    """Publish a repository of your own. A push to a name that is free does so, too."""
+    make = beginning.create_with_readme if body.readme else repositories.create
     return _shown(
-        repositories.create(
+        make(
             platform(),
             caller().user,
             utcnow(),

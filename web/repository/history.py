@@ -19,6 +19,10 @@ from web.repository.page import found, opened, pages, show, url
 
 COMMITS_A_PAGE = 40
 REFS_MAX = 500
+COMPARED_MAX = 100
+"""Of the branches, with the default one."""
+BLAME_SECONDS = 0.05
+"""For a page to wait for who wrote the lines; then it comes without, and again a moment later."""
 
 
 @pages.get("/commits/")
@@ -97,23 +101,25 @@ def compare_form(owner: str, name: str) -> BaseResponse:
 
 
 @pages.get("/blame/<anything:rest>")
-def blame(owner: str, name: str, rest: str) -> str:
-    """Show who wrote which line of a file, and when."""
+def blame(owner: str, name: str, rest: str) -> Response:
+    """Show who wrote which line of a file, and when, as soon as that is known."""
     row, source = opened(owner, name)
     revision, commit, path = reading.split(source, rest.strip("/"))
     file = reading.blob(source, commit, path)
     if file.binary or file.truncated:
         raise BadInput("That file has no lines to show", field="path")
-    blocks = history.blame(source, commit, path)
+    history.blame_within(0, source, commit, path)  # begun first: it takes longest
     lines = lines_of(file)
     branches, tags = reading.refs(source)
-    return show(
+    blocks = history.blame_within(BLAME_SECONDS, source, commit, path)
+    page = show(
         "blame", row, "code",
         revision=revision, commit=commit, path=path, crumbs=crumbs(path), file=file,
-        blocks=[(block, heat) for block, heat in zip(blocks, _heats(blocks), strict=True)],
+        blocks=None if blocks is None else list(zip(blocks, _heats(blocks), strict=True)),
         lines=lines, view="blame",
         branches=branches, tags=tags,
     )  # fmt: skip
+    return Response(page, headers={"Refresh": "1"} if blocks is None else {})
 
 
 def _heats(blocks: list[Blamed]) -> list[int]:
@@ -129,10 +135,9 @@ def branches(owner: str, name: str) -> str:
     row, source = opened(owner, name)
     listed = reading.branches(source)
     main = next((ref.commit for ref in listed if ref.name == row.default_branch), None)
-    rows = [
-        (ref, history.ahead_behind(source, main, ref.commit) if main and number < 30 else None)
-        for number, ref in enumerate(listed[:REFS_MAX])
-    ]
+    near = [ref.commit for ref in listed[:COMPARED_MAX]]
+    distances = history.distances(source, main, near) if main else {}
+    rows = [(ref, distances.get(ref.commit)) for ref in listed[:REFS_MAX]]
     return show("refs", row, "branches", rows=rows, total=len(listed), kind="branches")
 
 

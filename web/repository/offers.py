@@ -76,9 +76,11 @@ def _form(
         for ref in reading.branches(source.of(platform(), one))
         if (one.id, ref.name) != (row.id, row.default_branch)
     ]
+    subjects = {f"{one.slug}:{ref.name}": ref.subject for one, ref in choices}
+    title = subjects.get(values.get("source", ""), next(iter(subjects.values()), ""))
     page = show(
         "proposal_new", row, "proposals",
-        choices=choices, targets=targets, values=values,
+        choices=choices, targets=targets, values=values, title=title[:proposals.TITLE_MAX],
         errors=field_errors(error) if error else {},
     )  # fmt: skip
     return page, status_of(error) if error else 200

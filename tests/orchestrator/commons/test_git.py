@@ -70,6 +70,18 @@ def test_hooks_of_a_repository_never_run(store: Store, repository: Path, tmp_pat
     assert not mark.exists()
 
 
+def test_git_runs_in_no_folder_of_ours_and_others_may_read_what_it_makes(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mask = os.umask(0o077)
+    try:
+        assert store.git.text(None, *alias("pwd; umask")) == "/\n0022"
+        assert str(tmp_path) not in store.git.text(None, *alias("env"))
+    finally:
+        os.umask(mask)
+
+
 def test_a_failure_carries_what_git_said(store: Store, repository: Path) -> None:
     with pytest.raises(GitFailed) as failed:
         store.git.run(repository, "rev-parse", "--verify", "--end-of-options", "nowhere")
