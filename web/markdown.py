@@ -7,6 +7,7 @@ not ours and loads no picture from elsewhere.
 
 import posixpath
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
@@ -21,6 +22,8 @@ from markupsafe import Markup
 from web import highlight, visible
 
 CHARS_MAX = 200 << 10
+COLOURING_SECONDS_MAX = 1.0
+"""Of all code in one document; what comes later is plain."""
 ANCHOR = "readme-"
 """Before every id that a document chooses: it must not take the place of one of the page's."""
 
@@ -60,7 +63,7 @@ def render(text: str, base: Base | None = None) -> Markup:
     shown = visible.text(text)
     if len(shown) > CHARS_MAX:
         return Markup('<pre class="plain-text">{}</pre>').format(shown[:CHARS_MAX])
-    html = _PARSER.render(shown)
+    html = _PARSER.render(shown, {"until": time.monotonic() + COLOURING_SECONDS_MAX})
     clean = nh3.clean(
         html,
         tags=_TAGS,
@@ -146,10 +149,13 @@ def _cells(state: StateCore) -> None:
             token.attrSet("align", found[1])
 
 
-def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, *_: object) -> str:
+def _fence(
+    self: RendererHTML, tokens: Sequence[Token], index: int, _: object, env: dict[str, float]
+) -> str:
     token = tokens[index]
     language = token.info.split()[0] if token.info.split() else ""
-    rows = highlight.lines(token.content, language=language)
+    left = env["until"] - time.monotonic()
+    rows = highlight.lines(token.content, language=language, seconds=left)
     return str(Markup('<pre class="code"><code>{}</code></pre>\n').format(Markup("\n").join(rows)))
 
 

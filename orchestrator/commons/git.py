@@ -23,12 +23,15 @@ OUTPUT_BYTES_MAX = 64 << 20
 CHUNK_BYTES = 128 << 10
 _CPU_SECONDS = 1800
 _FILE_BYTES = 16 << 30
+_MEMORY_BYTES = 1 << 30
+"""Of one process, files that it maps aside: some bytes of deltas or trees unfold to any number."""
 _PROCESSES = 2000
 """Of all that git does at once: the kernel counts by user."""
 _LIMITS = (
     "prlimit",
     f"--cpu={_CPU_SECONDS}",
     f"--fsize={_FILE_BYTES}",
+    f"--data={_MEMORY_BYTES}",
     f"--nproc={_PROCESSES}",
     "--core=0",
 )
@@ -132,8 +135,13 @@ class Git:
         repository: Path | None,
         *arguments: str,
         environment: Mapping[str, str] | None = None,
+        seconds: float | None = None,
     ) -> Generator[bytes, None, None]:
-        """Run git and yield what it writes; closing the iterator ends it. Raises: GitFailed."""
+        """Run git and yield what it writes; closing the iterator ends it.
+
+        Raises: GitFailed, also when it has not ended after so many ``seconds``.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
         with (
             _memory() as complaints,
             self.process(
@@ -141,8 +149,12 @@ class Git:
                 environment=environment,
             ) as process,
         ):  # fmt: skip
-            while piece := process.stdout.read(CHUNK_BYTES):
-                yield piece
+            try:
+                while piece := process.stdout.read(CHUNK_BYTES, _left(deadline)):
+                    yield piece
+            except TimeoutError as error:
+                process.end()
+                raise GitFailed(process.wait(), _tail(complaints)) from error
             if (code := process.wait()) != 0:
                 raise GitFailed(code, _tail(complaints))
 
@@ -194,6 +206,10 @@ class Git:
         if self.uid is not None:
             confined += [f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
         return [*_LIMITS, *confined, "--", *_SETTLED]
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else deadline - time.monotonic()
 
 
 def _all(process: Child, most: int, deadline: float) -> bytes:

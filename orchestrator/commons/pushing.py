@@ -162,8 +162,8 @@ def _create(
             return []
 
         def done(updates: Sequence[Update]) -> None:
-            platform.store.adopt(fresh, name, private=False)
-            pushed.note(platform, who.user(), utcnow(), made[0], updates)
+            if repositories.fill(platform, made[0], fresh):
+                pushed.note(platform, who.user(), utcnow(), made[0], updates)
 
         yield from transport.push(
             platform.store.git, fresh, protocol, body, _terms(platform, judge, done)

@@ -220,6 +220,22 @@ def _checked(platform: Platform, user: User, row: Repository, change: Change) ->
     return given
 
 
+def fill(platform: Platform, row_id: int, built: Path) -> bool:
+    """Put what was pushed into an empty repository, wherever its row says that it lies by now.
+
+    Return False where it is gone: then nothing is put anywhere.
+    """
+    with writing():
+        query = select(Repository).where(Repository.id == row_id).with_for_update(of=Repository)
+        row = db.session.scalar(query.execution_options(populate_existing=True))
+        if row is None:
+            return False
+        # A rename within one disk, as in change(): nobody hides or renames it in between.
+        private = row.visibility is Visibility.PRIVATE
+        platform.store.adopt(built, source.name_of(row), private=private)
+    return True
+
+
 def _move(platform: Platform, before: tuple[RepoName, bool], after: tuple[RepoName, bool]) -> None:
     platform.store.move(before[0], private=before[1], to=after[0], to_private=after[1])
 

@@ -55,18 +55,20 @@ class Source:
     def begin(self, *arguments: str, most: int) -> tuple[bytes, bool]:
         """Return the first ``most`` bytes that git writes, kept, and whether that is all.
 
-        Every revision in ``arguments`` is a full id. Raises: GitFailed, when git wrote nothing.
+        Every revision in ``arguments`` is a full id. Raises: GitFailed, when git wrote nothing, or
+        not that much in time.
         """
         key = (self.id, (*arguments, f"{most}"))
         if (answer := self.kept.get(key)) is None:
-            with self.kept.turns, closing(self.flow(*arguments)) as pieces:
+            flow = self.flow(*arguments, seconds=READ_SECONDS)  # nobody holds a turn for longer
+            with self.kept.turns, closing(flow) as pieces:
                 answer = _first(pieces, most + 1)
             self.kept.put(key, answer)
         return answer[:most], len(answer) <= most
 
-    def flow(self, *arguments: str) -> Generator[bytes, None, None]:
+    def flow(self, *arguments: str, seconds: float | None = None) -> Generator[bytes, None, None]:
         """Run git and yield what it writes; closing the iterator ends it. Raises: GitFailed."""
-        return self.git.stream(self.path, *arguments, environment=self.environment)
+        return self.git.stream(self.path, *arguments, environment=self.environment, seconds=seconds)
 
     @property
     def environment(self) -> dict[str, str]:

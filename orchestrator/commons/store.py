@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,6 +121,9 @@ class Store:
             self._owner_directory(target.parent, private=to_private)
             self._clear(target)
             source.rename(target)
+        if to_private != private and target.exists():
+            # Moved out of sight is not enough: whoever stands in a directory keeps standing there.
+            _set_modes(target, 0o700 if to_private else 0o755)
         return target
 
     def delete(self, name: RepoName, *, private: bool) -> None:
@@ -230,6 +233,15 @@ def _install(source: Path, target: Path) -> None:
     fresh.write_bytes(source.read_bytes())
     fresh.chmod(0o755)
     fresh.rename(target)
+
+
+def _set_modes(path: Path, mode: int) -> None:
+    # From the top, each before it is listed: what git makes meanwhile lies behind a shut one.
+    path.chmod(mode)
+    for directory, names, _ in os.walk(path):
+        for name in names:
+            with suppress(FileNotFoundError):  # git has just done with it
+                os.chmod(os.path.join(directory, name), mode)
 
 
 def _remove(path: Path) -> None:

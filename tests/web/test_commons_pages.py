@@ -141,10 +141,10 @@ def test_a_new_repository_can_begin_with_a_readme(
     ann.get("/global/-/new")
     answer = ann.post("/global/-/new", {"name": "hello", "visibility": "public", "readme": "on"})
     assert answer.location == f"{HELLO}/"
-    assert "<h1>hello</h1>" in shown(ann, f"{HELLO}/")
+    assert '<h1 id="readme-hello">hello</h1>' in shown(ann, f"{HELLO}/")
     body = {"name": "other", "readme": True}
     assert ann.client.post("/api/v1/repos", json=body, headers=bearer("ann")).status_code == 201
-    assert "<h1>other</h1>" in shown(ann, "/global/ann/other/")
+    assert '<h1 id="readme-other">other</h1>' in shown(ann, "/global/ann/other/")
 
 
 @pytest.mark.parametrize("name", ["", "..", "a b", "x.git", "a" * 65, "-x"])

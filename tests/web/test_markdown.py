@@ -152,3 +152,10 @@ def test_a_very_long_document_is_shown_as_written() -> None:
     page = render("# x\n" + "word " * 100_000, BASE)
     assert page.startswith('<pre class="plain-text"># x')
     assert len(page) < 250_000
+
+
+def test_code_is_plain_once_a_document_took_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "```python\nimport x\n```\n"
+    assert "<span" in render(code)
+    monkeypatch.setattr("web.markdown.COLOURING_SECONDS_MAX", 0.0)
+    assert "<span" not in render(code)

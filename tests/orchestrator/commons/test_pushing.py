@@ -12,9 +12,10 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.wsgi import get_input_stream
 
-from models import Repository, User, db, utcnow, writing
+from models import Repository, User, Visibility, db, utcnow, writing
 from orchestrator import tokens
 from orchestrator.commons import pushing, repositories
+from orchestrator.commons.repositories import Change
 from orchestrator.platform import Platform
 from tests.app_fixtures import on_both_databases, together
 from tests.orchestrator.commons.git_client import Client
@@ -108,3 +109,36 @@ def test_a_push_that_was_refused_holds_nothing(
     small = Client(second.where.parent).init("small")
     small.commit(a="1")
     small.ok("push", f"{url}/small", "main")
+
+
+@pytest.mark.parametrize("meanwhile", ["hidden", "renamed", "deleted"])
+def test_what_a_push_creates_lies_where_its_row_says_by_then(
+    platform: Platform,
+    ann: User,
+    url: str,
+    tree: Callable[[str], Client],
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: str,
+) -> None:
+    create = repositories.create
+    changes = {"hidden": Change(visibility=Visibility.PRIVATE), "renamed": Change(name="other")}
+
+    def create_and_change(*given: Any, **named: Any) -> Repository:
+        row = create(*given, **named)
+        if meanwhile == "deleted":
+            repositories.remove(platform, row.owner, utcnow(), row)
+        else:
+            repositories.change(platform, row.owner, utcnow(), row, changes[meanwhile])
+        return row
+
+    monkeypatch.setattr(pushing.repositories, "create", create_and_change)
+    tree("work").run("push", "--quiet", f"{url}/fresh.git", "main")
+    there = {
+        f"{root.name}/{path.name}"
+        for root in (platform.store.public, platform.store.private)
+        for path in root.glob("ann/*.git")
+        if (path / "refs/heads/main").exists()
+    }
+    expected = {"hidden": {"private/fresh.git"}, "renamed": {"global/other.git"}, "deleted": set()}
+    assert there == expected[meanwhile]
+    assert not (platform.store.public / "ann" / "fresh.git").exists()

@@ -50,6 +50,17 @@ def test_changing_who_may_see_it_moves_it_with_all_it_holds(store: Store) -> Non
     assert store.move(HELLO, private=False, to_private=True) == moved, "once more changes nothing"
 
 
+def test_who_stands_in_a_repository_that_is_hidden_gets_no_further(store: Store) -> None:
+    path = store.create(HELLO, private=False)
+    (path / "objects" / "ab").mkdir()
+    hidden = store.move(HELLO, private=False, to_private=True)
+    directories = [hidden, *(found for found in hidden.rglob("*") if found.is_dir())]
+    assert {mode(directory) for directory in directories} == {0o700}
+    shown = store.move(HELLO, private=True, to_private=False)
+    directories = [shown, *(found for found in shown.rglob("*") if found.is_dir())]
+    assert {mode(directory) for directory in directories} == {0o755}
+
+
 def test_a_fork_shares_objects_and_remembers_no_origin(store: Store) -> None:
     origin = store.create(HELLO, private=False)
     tree = store.git.text(origin, "mktree")  # of nothing
