@@ -75,9 +75,9 @@ def create(
     _add(row, user, now, "repository.created", Deed.CREATE, address)
     full, private = RepoName(user.username, row.name), visibility is Visibility.PRIVATE
     if built is None:
-        _on_disk(row, lambda: platform.store.create(full, private=private))
+        _on_disk(platform, row, lambda: platform.store.create(full, private=private))
     else:
-        _on_disk(row, lambda: platform.store.adopt(built, full, private=private))
+        _on_disk(platform, row, lambda: platform.store.adopt(built, full, private=private))
     activity.publish(platform)
     return row
 
@@ -109,6 +109,7 @@ def fork(
     origin, copy = source.name_of(row), RepoName(user.username, made.name)
     end_reading()
     _on_disk(
+        platform,
         made,
         lambda: platform.store.fork(origin, copy, source_private=private, private=private),
     )
@@ -144,10 +145,10 @@ def _require_free(owner_id: int, name: str) -> None:
         raise AlreadyExists(f"There is a repository named '{name}' already")
 
 
-def _on_disk(row: Repository, make: Callable[[], object]) -> None:
+def _on_disk(platform: Platform, row: Repository, make: Callable[[], Path]) -> None:
     """Make what the row stands for; without it there is no row."""
     try:
-        make()
+        platform.store.mark(make(), row.id)
     except BaseException:
         with writing():
             if (left := db.session.get(Repository, row.id)) is not None:
@@ -232,7 +233,8 @@ def fill(platform: Platform, row_id: int, built: Path) -> bool:
             return False
         # A rename within one disk, as in change(): nobody hides or renames it in between.
         private = row.visibility is Visibility.PRIVATE
-        platform.store.adopt(built, source.name_of(row), private=private)
+        made = platform.store.adopt(built, source.name_of(row), private=private)
+        platform.store.mark(made, row.id)
     return True
 
 

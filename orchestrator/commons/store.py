@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.commons.git import Git
-from orchestrator.commons.names import RepoName
+from orchestrator.commons.names import RepoName, parse_full_name
+from orchestrator.errors import BadInput
 from orchestrator.offload import offload
 
 DEFAULT_BRANCH = "main"
@@ -25,6 +26,7 @@ SHARE = "share"
 """The directory beside an owner's public repositories that holds what is not git."""
 STALE_SECONDS = 3600.0
 """After which nobody can be at work on what has not changed since."""
+_MARK = "rootblood-id"
 _HOOK = Path(__file__).parent / "hooks" / "pre-receive"
 
 
@@ -125,6 +127,33 @@ class Store:
             # Moved out of sight is not enough: whoever stands in a directory keeps standing there.
             _set_modes(target, 0o700 if to_private else 0o755)
         return target
+
+    def mark(self, path: Path, row_id: int) -> None:
+        """Write into a repository whose it is, for :meth:`places` after a crash."""
+        (path / _MARK).write_text(f"{row_id}\n")
+
+    def places(self) -> Iterator[tuple[RepoName, bool, int | None]]:
+        """Yield every repository on the disk: its name there, whether private, and its mark."""
+        for private in (False, True):
+            root = self.private if private else self.public
+            for path in sorted(root.glob("[!.]*/*.git")):
+                with suppress(BadInput):
+                    yield parse_full_name(path.parent.name, path.name), private, _marked(path)
+
+    def set_aside(self, name: RepoName, *, private: bool) -> Path:
+        """Move what is nobody's out of everybody's sight and reach, and return its path."""
+        lost = self.root / "lost"
+        lost.mkdir(mode=0o700, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=f"{name.owner}--{name.name}-", dir=lost))
+        self.path(name, private=private).rename(place / "repository.git")
+        return place
+
+    def sweep(self) -> None:
+        """Delete what a crash left of making and deleting repositories."""
+        before = time.time() - STALE_SECONDS
+        for left in (*self.private.glob(".new-*"), *self.private.glob(".gone-*")):
+            if _changed(left) < before:
+                offload(_remove, left) if left.is_dir() else left.unlink(missing_ok=True)
 
     def delete(self, name: RepoName, *, private: bool) -> None:
         """Delete a repository. Absent is success."""
@@ -255,6 +284,13 @@ def _tidy(path: Path, before: float) -> None:
         newest = max((_changed(file) for file in (left, *left.rglob("*"))), default=0.0)
         if newest < before:
             _remove(left) if left in arrived else left.unlink(missing_ok=True)
+
+
+def _marked(path: Path) -> int | None:
+    try:
+        return int((path / _MARK).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _changed(path: Path) -> float:
