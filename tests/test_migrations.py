@@ -15,6 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 import init_db
 from models import Home, Template, User, db, utcnow
+from orchestrator.commons import space
+from orchestrator.platform import git_root
 from orchestrator.settings import Settings
 from tests import postgres
 from tests.app_fixtures import close, make_platform, together
@@ -205,7 +207,11 @@ def test_init_db_alone_makes_the_database_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ROOTBLOOD_DATA_DIR", str(tmp_path / "fresh"))
-    assert init_db.main() == 0
+    monkeypatch.setenv("ROOTBLOOD_INSTANCE", "rb-test-init")
+    try:
+        assert init_db.main() == 0
+    finally:
+        space.sweep(git_root("rb-test-init"))
     assert "is ready" in capsys.readouterr().out
     assert (tmp_path / "fresh" / "rootblood.db").exists()
     assert (tmp_path / "fresh" / "secret.key").stat().st_mode & 0o077 == 0
