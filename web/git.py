@@ -16,7 +16,14 @@ from orchestrator.commons import pushing
 from orchestrator.commons.names import RepoName, parse_full_name
 from orchestrator.commons.pushing import Visitor
 from orchestrator.commons.transport import Inflated, Readable, Service, parse_protocol
-from orchestrator.errors import BadInput, Forbidden, NotFound, RootBloodError, SignInRequired
+from orchestrator.errors import (
+    BadInput,
+    Forbidden,
+    NotFound,
+    RootBloodError,
+    SignInRequired,
+    TooManyRequests,
+)
 from web.identity import Caller, address, bearer, find_caller, platform
 from web.license import licensed
 from web.problems import status_of
@@ -75,6 +82,8 @@ def refuse(error: RootBloodError) -> Response:
     answer = Response(f"{error}\n", status=status_of(error), mimetype="text/plain")
     if isinstance(error, SignInRequired):
         answer.headers["WWW-Authenticate"] = 'Basic realm="RootBlood", charset="UTF-8"'
+    if isinstance(error, TooManyRequests):
+        answer.headers["Retry-After"] = "10"
     return answer
 
 

@@ -57,7 +57,7 @@ def _plain(row: str) -> Markup:
 
 def _coloured(lexer: Lexer, text: str, seconds: float) -> list[Markup]:
     """Return the lines with classes, or nothing when it takes too long."""
-    _limit(lexer, time.monotonic() + seconds)
+    _limit(lexer, time.thread_time() + seconds)
     done: list[Markup] = []
     line: list[str] = []
     try:
@@ -83,7 +83,7 @@ def _limit(lexer: Lexer, deadline: float) -> None:
 
     def tokens(*given: Any) -> Iterator[Any]:
         for token in read(*given):
-            if time.monotonic() > deadline:
+            if time.thread_time() > deadline:
                 raise TimeoutError
             yield token
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from models import Deed, Method, Proposal, Stage, User, writing
+from models import Deed, Method, Proposal, Stage, User, Visibility, writing
 from orchestrator import audit
 from orchestrator.commons import (
     activity,
@@ -39,14 +39,15 @@ def merge(
     text = proposals.parse_text(message) or _message(proposal, method)
     author = Identity.of(proposal.author, EMAIL_DOMAIN, now)
     merger = Identity.of(user.username, EMAIL_DOMAIN, now)
-    both = source.of(platform, row, besides=proposal.source)
+    both = source.of(platform, row, besides=proposal.source, asker=user)
     tip = reading.branch(both, proposal.target_branch)
     if tip is None or not both.known(head):
         raise Conflict("One of the branches is gone")
     order = Order(tip, head, method, text, author, merger)
     with quota.holding(platform, row.owner, _new_bytes(both, tip, head)):
         with merging.built(platform.store, both, order) as (place, made):
-            merging.let_in(source.of(platform, row), place, proposal.target_branch, made, tip)
+            here = source.of(platform, row, asker=user)
+            merging.let_in(here, place, proposal.target_branch, made, tip)
         with writing():
             proposal = _merged(proposals.held(proposal), user, now, method, (tip, head, made))
             title, number = proposal.title, proposal.number
@@ -73,7 +74,9 @@ def _merged(
 
 
 def _message(proposal: Proposal, method: Method) -> str:
-    origin = proposal.source.slug if proposal.source else proposal.author
+    origin = proposal.author
+    if proposal.source is not None and proposal.source.visibility is Visibility.PUBLIC:
+        origin = proposal.source.slug
     if method is Method.MERGE:
         head = f"Merge proposal {proposal.number} from {origin}:{proposal.source_branch}"
         return f"{head}\n\n{proposal.title}\n"

@@ -91,6 +91,17 @@ class TooLarge(RootBloodError):
     default_hint = "Clone the repository to see all of it."
 
 
+class TookTooLong(GitFailed, TooLarge):
+    """git had not ended in time, and was ended."""
+
+    slug = "took-too-long"
+    title = "That takes too long to find out"
+
+    def __init__(self, code: int, stderr: str) -> None:
+        super().__init__(code, stderr)
+        self.message = self.title  # what git said until then explains nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Git:
     """Runs git as ``uid`` (and the gid of the same number); None is whoever the server is."""
@@ -108,7 +119,7 @@ class Git:
     ) -> bytes:
         """Run ``git <arguments>`` on the bare ``repository`` and return what it wrote.
 
-        Raises: GitFailed, also when it took longer than ``seconds``; TooLarge.
+        Raises: GitFailed; TookTooLong, when it takes longer than ``seconds``; TooLarge.
         """
         with (
             _memory(stdin) as source,
@@ -121,7 +132,7 @@ class Git:
                 answer = _all(process, most, time.monotonic() + seconds)
             except TimeoutError as error:
                 process.end()
-                raise GitFailed(process.wait(), _tail(complaints)) from error
+                raise TookTooLong(process.wait(), _tail(complaints)) from error
             if (code := process.wait()) != 0:
                 raise GitFailed(code, _tail(complaints))
             return answer
@@ -139,7 +150,7 @@ class Git:
     ) -> Generator[bytes, None, None]:
         """Run git and yield what it writes; closing the iterator ends it.
 
-        Raises: GitFailed, also when it has not ended after so many ``seconds``.
+        Raises: GitFailed; TookTooLong, when it has not ended after so many ``seconds``.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         with (
@@ -154,7 +165,7 @@ class Git:
                     yield piece
             except TimeoutError as error:
                 process.end()
-                raise GitFailed(process.wait(), _tail(complaints)) from error
+                raise TookTooLong(process.wait(), _tail(complaints)) from error
             if (code := process.wait()) != 0:
                 raise GitFailed(code, _tail(complaints))
 

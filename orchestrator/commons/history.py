@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.commons import reading
-from orchestrator.commons.git import GitFailed, TooLarge
+from orchestrator.commons.git import GitFailed, TookTooLong, TooLarge
 from orchestrator.commons.names import parse_object, parse_path
 from orchestrator.commons.reading import Kind, moment
 from orchestrator.commons.source import READ_SECONDS, Source
@@ -20,6 +20,7 @@ WALKED_BYTES_MAX = 8 << 20
 """Of the commits between branches: some 80,000."""
 LOOKED_AT = 400
 """Commits in which last_changes looks, unless it is told to look longer."""
+CHANGES_SECONDS = 10.0
 _FIELDS = ("%H", "%P", "%an", "%ae", "%at", "%cn", "%ct", "%s", "%b")
 _FORMAT = f"--format={'%x00'.join(_FIELDS)}"
 _TOO_LONG = "It takes too long to tell who wrote that file"
@@ -111,14 +112,18 @@ def last_changes(
 ) -> dict[str, Commit]:
     """Return the commit that changed each of a folder's entries last.
 
-    What did not change in the last ``look`` commits of the folder is left out.
+    What did not change in the last ``look`` commits of the folder is left out; all is where
+    finding them takes too long.
     """
     folder = parse_path(path)
-    output = source.recall(
-        "log", "-z", "--raw", "--no-renames", "--no-abbrev", f"--format=%x01%n{_FORMAT[9:]}",
-        f"--max-count={look}", parse_object(commit), "--", *([folder] if folder else []),
-        seconds=60.0,
-    )  # fmt: skip
+    try:
+        output = source.recall(
+            "log", "-z", "--raw", "--no-renames", "--no-abbrev", f"--format=%x01%n{_FORMAT[9:]}",
+            f"--max-count={look}", parse_object(commit), "--", *([folder] if folder else []),
+            seconds=CHANGES_SECONDS,
+        )  # fmt: skip
+    except TookTooLong:
+        return {}
     missing, found = set(names), dict[str, Commit]()
     start = f"{folder}/".encode() if folder else b""
     for block in output.split(b"\x01\n")[1:]:

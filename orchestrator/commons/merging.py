@@ -72,7 +72,7 @@ def conflicts(store: Store, both: Source, tip: str, head: str) -> list[str]:
     """
     key = (both.id, ("conflicts", tip, head))
     if (answer := both.kept.get(key)) is None:
-        with both.kept.turns, _borrowing(store, both) as place:
+        with both.turn(), _borrowing(store, both) as place:
             found = _merged_tree(place, tip, head)[1]
         answer = "\0".join(found).encode()
         both.kept.put(key, answer)

@@ -24,7 +24,7 @@ def note(
     end_reading()
     if row is None or not updates:
         return
-    here = source.of(platform, row)
+    here = source.of(platform, row, asker=user, chore=True)
     branch = _default_branch(here, row, updates)
     told = [_told(here, update) for update in updates[:ANNOUNCED_MAX]]
     with writing():
@@ -41,7 +41,7 @@ def note(
 
 def measure(platform: Platform, row: Repository) -> None:
     """Measure what ``row`` holds and write it down. What git cannot tell is left as it was."""
-    here = source.of(platform, row)
+    here = source.of(platform, row, asker=row.owner, chore=True)
     private = row.visibility is Visibility.PRIVATE
     values: dict[str, object] = {}
     try:

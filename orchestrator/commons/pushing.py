@@ -45,7 +45,7 @@ class Visitor:
 def advertise(
     platform: Platform, who: Visitor, name: RepoName, service: Service, protocol: str
 ) -> Iterator[bytes]:
-    """Return what ``GET info/refs`` answers. Raises: NotFound, Forbidden."""
+    """Return what ``GET info/refs`` answers. Raises: NotFound, Forbidden, TooManyRequests."""
     if service is Service.FETCH:
         held: AbstractContextManager[Path] = nullcontext(_readable(platform, who, name))
     else:
@@ -56,7 +56,7 @@ def advertise(
             if row is None
             else nullcontext(source.path_of(platform, row))
         )
-    return _advertise(platform, held, service, protocol)
+    return _counted(platform, who, _advertise(platform, held, service, protocol))
 
 
 def _advertise(
@@ -69,22 +69,41 @@ def _advertise(
 def fetch(
     platform: Platform, who: Visitor, name: RepoName, protocol: str, body: Readable
 ) -> Iterator[bytes]:
-    """Return what ``POST git-upload-pack`` answers. Raises: NotFound."""
+    """Return what ``POST git-upload-pack`` answers. Raises: NotFound, TooManyRequests."""
     path = _readable(platform, who, name)
-    return transport.fetch(platform.store.git, path, protocol, body)
+    return _counted(platform, who, transport.fetch(platform.store.git, path, protocol, body))
 
 
 def push(
     platform: Platform, who: Visitor, name: RepoName, protocol: str, body: Readable
 ) -> Iterator[bytes]:
-    """Return what ``POST git-receive-pack`` answers. Raises: NotFound, Forbidden."""
+    """Return what ``POST git-receive-pack`` answers.
+
+    Raises: NotFound, Forbidden, TooManyRequests.
+    """
     row = _writable(who, name)
     end_reading()
     if row is None:
-        return _create(platform, who, name, protocol, body)
+        return _counted(platform, who, _create(platform, who, name, protocol, body))
     path = source.path_of(platform, row)
     platform.store.tidy(path)
-    return _push(platform, who, row.id, path, protocol, body)
+    return _counted(platform, who, _push(platform, who, row.id, path, protocol, body))
+
+
+def _counted(platform: Platform, who: Visitor, answer: Iterator[bytes]) -> Iterator[bytes]:
+    """Return the answer, which is one of those that the visitor may have under way at once.
+
+    Raises: TooManyRequests.
+    """
+    counted = _while_counted(platform, who, answer)
+    next(counted)  # what was begun ends when it is closed, or forgotten before it is sent
+    return counted
+
+
+def _while_counted(platform: Platform, who: Visitor, answer: Iterator[bytes]) -> Iterator[bytes]:
+    with platform.transfers.one(who.user_id):
+        yield b""
+        yield from answer
 
 
 def _readable(platform: Platform, who: Visitor, name: RepoName) -> Path:

@@ -21,7 +21,7 @@ from models import (
 )
 from orchestrator import audit
 from orchestrator.access import require_active
-from orchestrator.commons import activity, quota, reading, settling, source
+from orchestrator.commons import activity, quota, reading, renewing, settling, source
 from orchestrator.commons.names import RepoName, parse_branch, parse_repository
 from orchestrator.errors import (
     AllowanceReached,
@@ -175,6 +175,8 @@ def change(
             for field, value in given.items():
                 setattr(locked, field, value)
             db.session.flush()
+            if "visibility" in given:
+                renewing.after_showing(user, now, locked)
             after = (source.name_of(locked), locked.visibility is Visibility.PRIVATE)
             audit.record(
                 now, user.username, "repository.changed", locked.slug, address=address,
@@ -193,7 +195,7 @@ def change(
         raise
     row = locked
     if "default_branch" in given:
-        place = source.of(platform, row)
+        place = source.of(platform, row, asker=user, chore=True)  # the row says so already
         place.ask("symbolic-ref", "HEAD", f"refs/heads/{row.default_branch}")
     activity.publish(platform)
     return row
@@ -215,7 +217,7 @@ def _checked(platform: Platform, user: User, row: Repository, change: Change) ->
     if {"name", "visibility"} & given.keys() and user.id != row.owner_id:
         raise Forbidden("Only the owner may rename, hide or publish a repository")
     if "default_branch" in given:
-        here = source.of(platform, row)
+        here = source.of(platform, row, asker=user)
         if reading.branches(here) and not reading.branch(here, str(given["default_branch"])):
             raise NotFound(f"There is no branch '{given['default_branch']}'")
     return given

@@ -52,6 +52,32 @@ def test_a_proposal_is_talked_about_and_merged(ann: Visitor, bob: Visitor, offer
     assert 'return</span> <span class="mi">3' in shown(bob, f"{HELLO}/blob/main/src/a.py")
 
 
+def test_a_long_discussion_has_pages(
+    ann: Visitor, offer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.commons.discussion.PER_PAGE", 2)
+    shown(ann, offer)
+    for text in ("first", "second", "third"):
+        ann.post(f"{offer}/comments", {"text": f"It is the {text}"})
+    newest, oldest = shown(ann, offer), shown(ann, f"{offer}?page=1")
+    assert "the third" in newest
+    assert "the first" not in newest
+    assert 'href="?page=1"' in newest
+    assert "the first" in oldest
+    assert "the third" not in oldest
+    assert shown(ann, f"{offer}?page=x", 422)
+
+
+def test_a_hidden_source_is_not_named(ann: Visitor, bob: Visitor, offer: str) -> None:
+    assert "bob/hello" in shown(ann, offer)
+    shown(bob, "/global/bob/hello/settings")
+    bob.post("/global/bob/hello/settings/hide")
+    page = shown(ann, offer)
+    assert "bob/hello" not in page
+    assert "a hidden repository" in page
+    assert "bob/hello" in shown(bob, offer)
+
+
 def test_a_proposal_can_be_spoken_about_without_scripts(ann: Visitor, offer: str) -> None:
     page = shown(ann, f"{offer}/files?at=new:2:src/a.py")
     assert 'id="speaking"' in page

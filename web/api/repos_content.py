@@ -20,8 +20,9 @@ _PATH = ("path", "From the top of the repository.")
 
 
 def _opened(owner: str, repo: str) -> tuple[Repository, Source]:
-    row = finding.find(caller().user, owner, repo)
-    return row, source.of(platform(), row)
+    viewer = caller().user
+    row = finding.find(viewer, owner, repo)
+    return row, source.of(platform(), row, asker=viewer)
 
 
 def _at(owner: str, repo: str) -> tuple[Source, str]:

@@ -281,6 +281,7 @@ class Comment(BaseModel):
 
 class Comments(BaseModel):
     comments: list[Comment]
+    total: int
 
 
 class Happening(BaseModel):

@@ -30,7 +30,7 @@ def found(owner: str, name: str, need: Level = Level.READ) -> Repository:
 def opened(owner: str, name: str) -> tuple[Repository, Source]:
     """Return the repository of an address, and what reads it. Raises: NotFound."""
     row = found(owner, name)
-    return row, source.of(platform(), row)
+    return row, source.of(platform(), row, asker=caller().user)
 
 
 def url(row: Repository, *parts: str) -> str:

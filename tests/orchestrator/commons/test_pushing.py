@@ -3,7 +3,9 @@
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,12 @@ from werkzeug.wsgi import get_input_stream
 from models import Repository, User, Visibility, db, utcnow, writing
 from orchestrator import tokens
 from orchestrator.commons import pushing, repositories
+from orchestrator.commons.names import RepoName
+from orchestrator.commons.pushing import Visitor
 from orchestrator.commons.repositories import Change
-from orchestrator.platform import Platform
+from orchestrator.commons.transport import Service
+from orchestrator.errors import NotFound, TooManyRequests
+from orchestrator.platform import TRANSFERS_EACH, Platform
 from tests.app_fixtures import on_both_databases, together
 from tests.orchestrator.commons.git_client import Client
 from tests.orchestrator.commons.smart_http import serving
@@ -142,3 +148,71 @@ def test_what_a_push_creates_lies_where_its_row_says_by_then(
     expected = {"hidden": {"private/fresh.git"}, "renamed": {"global/other.git"}, "deleted": set()}
     assert there == expected[meanwhile]
     assert not (platform.store.public / "ann" / "fresh.git").exists()
+
+
+HELLO = RepoName("ann", "hello")
+CONVERSATIONS: list[Callable[[Platform, Visitor, RepoName], Iterator[bytes]]] = [
+    lambda platform, who, name: pushing.advertise(platform, who, name, Service.FETCH, ""),
+    lambda platform, who, name: pushing.advertise(platform, who, name, Service.PUSH, ""),
+    lambda platform, who, name: pushing.fetch(platform, who, name, "", BytesIO(b"0000")),
+    lambda platform, who, name: pushing.push(platform, who, name, "", BytesIO(b"0000")),
+]
+
+
+@pytest.mark.parametrize("begin", CONVERSATIONS, ids=["refs", "push-refs", "fetch", "push"])
+@pytest.mark.parametrize("there", [True, False])
+def test_one_person_has_so_many_fetches_and_pushes_under_way(
+    platform: Platform, ann: User, bob: User, begin: Any, there: bool
+) -> None:
+    if there:
+        repositories.create(platform, ann, utcnow(), HELLO.name)
+    elif begin in (CONVERSATIONS[0], CONVERSATIONS[2]):
+        with pytest.raises(NotFound):
+            begin(platform, Visitor(ann.id, "ann"), HELLO)
+        return
+    who = Visitor(ann.id, "ann")
+    under_way = [begin(platform, who, HELLO) for _ in range(TRANSFERS_EACH)]
+    with pytest.raises(TooManyRequests) as refused:
+        begin(platform, who, HELLO)
+    assert "Wait until some" in str(refused.value)
+    repositories.create(platform, bob, utcnow(), "his")
+    with closing(begin(platform, Visitor(bob.id, "bob"), RepoName("bob", "his"))):
+        pass
+
+    under_way.pop()  # forgotten before it was sent
+    under_way.append(begin(platform, who, HELLO))
+    under_way.pop().close()
+    under_way.append(begin(platform, who, HELLO))
+    for _ in under_way.pop():  # sent whole
+        pass
+    under_way.append(begin(platform, who, HELLO))
+    with pytest.raises(TooManyRequests):
+        begin(platform, who, HELLO)
+
+
+def test_a_fetch_that_fails_counts_no_more(
+    platform: Platform, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repositories.create(platform, ann, utcnow(), HELLO.name)
+
+    def fail(*_: Any) -> Iterator[bytes]:
+        raise OSError("no more processes")
+        yield b""
+
+    monkeypatch.setattr(pushing.transport, "fetch", fail)
+    for _ in range(TRANSFERS_EACH + 1):
+        answer = pushing.fetch(platform, Visitor(ann.id, "ann"), HELLO, "", BytesIO())
+        with pytest.raises(OSError, match="no more"):
+            next(answer)
+
+
+def test_git_shows_why_there_are_too_many(
+    platform: Platform, ann: User, url: str, tree: Callable[[str], Client]
+) -> None:
+    work, who = tree("work"), Visitor(ann.id, "ann")
+    under_way = [
+        pushing.advertise(platform, who, HELLO, Service.PUSH, "") for _ in range(TRANSFERS_EACH)
+    ]
+    assert "Too many fetches and pushes" in work.refused("push", f"{url}/hello", "main")
+    under_way.clear()
+    work.ok("push", f"{url}/hello", "main")
