@@ -69,6 +69,9 @@ missing_for_tests() {
     has ip || echo iproute2
     has pigz || echo pigz
     has rclone || echo rclone # the other machine that snapshots are sent to
+    has dpkg-source || echo dpkg-dev # unpacks git's own tests
+    has perl || echo perl # which they use
+    has curl || echo curl
 }
 
 engine_answer() { timeout 10 docker version --format '{{.Server.Version}}' 2>&1; }
