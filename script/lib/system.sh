@@ -68,6 +68,7 @@ missing_for_tests() {
     compgen -G '/usr/share/fonts/opentype/noto/*CJK*' > /dev/null || echo fonts-noto-cjk
     has ip || echo iproute2
     has pigz || echo pigz
+    has restic || echo restic # without a container around it
     has rclone || echo rclone # the other machine that snapshots are sent to
     has dpkg-source || echo dpkg-dev # unpacks git's own tests
     has perl || echo perl # which they use
