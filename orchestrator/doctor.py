@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orchestrator import escrow, homes
 from orchestrator.catalogue import BUILT_IN
+from orchestrator.commons.git import missing_programs
 from orchestrator.errors import EngineError
 from orchestrator.keyring import MemoryKeyring
 from orchestrator.platform import Platform
@@ -45,6 +46,7 @@ def examine(platform: Platform) -> list[Finding]:
         *_protection(platform),
         _reserve(platform),
         *_engine(platform),
+        _commons(),
         *_snapshots(platform),
         _escrow(platform),
     ]
@@ -117,6 +119,13 @@ def _reserve(platform: Platform) -> Finding:
     if free < reserve:
         return Finding("disk", Verdict.FAIL, f"{have}: workspaces do not start.", hint)
     return Finding("disk", Verdict.OK, f"{have}.")
+
+
+def _commons() -> Finding:
+    if absent := missing_programs():
+        what = "The commons does not work: the server has no " + " and no ".join(absent)
+        return Finding("commons", Verdict.FAIL, f"{what}.", "Install what is missing.")
+    return Finding("commons", Verdict.OK, "The server has the git that the commons needs.")
 
 
 def _engine(platform: Platform) -> Iterator[Finding]:

@@ -6,13 +6,13 @@ from hashlib import sha256
 
 from markupsafe import Markup
 
-from orchestrator.commons.kept import Kept, Key
+from orchestrator.commons.kept import Cache, Key
 from orchestrator.offload import offload
 from web import markdown
 
 PAGE_SECONDS_MAX = 2.0
 """Of work on what is not kept; the texts that it does not reach are shown as they were written."""
-_KEPT = Kept(16 << 20)
+_KEPT = Cache(16 << 20)
 
 
 def shown(base: markdown.Base, texts: Sequence[str]) -> list[Markup]:

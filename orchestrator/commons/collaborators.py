@@ -43,7 +43,7 @@ def put(
         known.level = level
         audit.record(
             now, user.username, "repository.shared", row.slug, address=address,
-            with_=username, level=level,
+            collaborator=username, level=level,
         )  # fmt: skip
     db.session.refresh(known)
     return known
@@ -67,7 +67,7 @@ def take(user: User, now: datetime, row: Repository, username: str, *, address: 
         if gone:
             audit.record(
                 now, user.username, "repository.unshared", row.slug, address=address,
-                with_=username,
+                collaborator=username,
             )  # fmt: skip
 
 

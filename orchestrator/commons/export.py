@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from models import User, end_reading
-from orchestrator.commons import finding, source
+from orchestrator.commons import finding, shelf, source
 from orchestrator.commons.git import CHUNK_BYTES, GitFailed
 from orchestrator.commons.source import Source
 from orchestrator.errors import Conflict
@@ -45,20 +45,12 @@ def _pieces(
                 except GitFailed:  # it has no branch yet
                     continue
                 yield from _member(f"repositories/{name}.bundle", bundle)
-        for path in _files(share):
-            with path.open("rb") as file:
-                yield from _member(f"share/{path.relative_to(share)}", file)
+        for path, file in shelf.everything(share):
+            with file:
+                yield from _member(f"share/{path}", file)
         yield b"\0" * (2 * tarfile.BLOCKSIZE)
     finally:
         platform.exporting.discard(user_id)
-
-
-def _files(share: Path) -> Iterator[Path]:
-    for directory, _, names in os.walk(share):
-        for name in sorted(names):
-            path = Path(directory, name)
-            if path.is_file() and not path.is_symlink():
-                yield path
 
 
 def _member(name: str, file: IO[bytes]) -> Iterator[bytes]:

@@ -181,35 +181,19 @@ class Git:
         pass_fds: Sequence[int] = (),
     ) -> Iterator[Child]:
         """Run git with unbuffered pipes for the time of the block, then end it and its children."""
-        process = self.start(
-            repository, *arguments, stdin=stdin, stderr=stderr,
-            environment=environment, config=config, pass_fds=pass_fds,
-        )  # fmt: skip
-        try:
-            yield process
-        finally:
-            process.end()
-
-    def start(
-        self,
-        repository: Path | None,
-        *arguments: str,
-        stdin: int = PIPE,
-        stderr: int = DEVNULL,
-        environment: Mapping[str, str] | None = None,
-        config: Sequence[str] = (),
-        pass_fds: Sequence[int] = (),
-    ) -> Child:
-        """Start git for as long as the caller wants, who calls its ``end``."""
         where = [] if repository is None else [f"--git-dir={repository}"]
         settings = [part for line in (*_CONFIG, *config) for part in ("-c", line)]
-        return children.start(
+        process = children.start(
             [*self._confined(), "git", *settings, *where, *arguments],
             _ENVIRONMENT | dict(environment or {}),
             stdin=stdin,
             stderr=stderr,
             inherited=pass_fds,
         )
+        try:
+            yield process
+        finally:
+            process.end()
 
     def _confined(self) -> list[str]:
         # Programs rather than a preexec_fn: that would run our code after a fork beside threads.

@@ -25,32 +25,13 @@ DOWNLOADS_EACH = 8
 Key = tuple[int, tuple[str, ...]]
 
 
-class Kept:
-    """The answers used last, up to a number of bytes; and the turns of those who ask git.
+class Cache:
+    """The answers used last, up to a number of bytes."""
 
-    ``turns`` are for people who wait for a page, ``chores`` for what a push brings about: that
-    takes longer, nobody looks at it, and it must be done, however long others are before it.
-    ``downloads`` last for as long as somebody takes them.
-    """
-
-    def __init__(self, most: int = KEPT_BYTES_MAX) -> None:
-        said = {
-            "refusal": "Too much is being looked at just now",
-            "hint": "Wait until your other pages are there, then try again.",
-        }
-        self.turns = Turns(READS_AT_ONCE, each=READS_EACH, patience=READ_PATIENCE_SECONDS, **said)
-        self.chores = Turns(CHORES_AT_ONCE, each=CHORES_EACH, patience=None, **said)
-        self.downloads = Turns(
-            DOWNLOADS_AT_ONCE,
-            each=DOWNLOADS_EACH,
-            patience=READ_PATIENCE_SECONDS,
-            refusal="Too many downloads are under way",
-            hint="Wait until some of yours have ended, then try again.",
-        )
+    def __init__(self, most: int) -> None:
         self._most = most
         self._size = 0
         self._answers: OrderedDict[Key, bytes] = OrderedDict()
-        self._awaited: dict[tuple[int, Key], Future[bytes]] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Key) -> bytes | None:
@@ -69,6 +50,32 @@ class Kept:
             self._answers[key] = answer
             while self._size > self._most:
                 self._size -= len(self._answers.popitem(last=False)[1])
+
+
+class Kept(Cache):
+    """What git answered, and the turns of those who ask it.
+
+    ``turns`` are for people who wait for a page, ``chores`` for what a push brings about: that
+    takes longer, nobody looks at it, and it must be done, however long others are before it.
+    ``downloads`` last for as long as somebody takes them.
+    """
+
+    def __init__(self, most: int = KEPT_BYTES_MAX) -> None:
+        super().__init__(most)
+        said = {
+            "refusal": "Too much is being looked at just now",
+            "hint": "Wait until your other pages are there, then try again.",
+        }
+        self.turns = Turns(READS_AT_ONCE, each=READS_EACH, patience=READ_PATIENCE_SECONDS, **said)
+        self.chores = Turns(CHORES_AT_ONCE, each=CHORES_EACH, patience=None, **said)
+        self.downloads = Turns(
+            DOWNLOADS_AT_ONCE,
+            each=DOWNLOADS_EACH,
+            patience=READ_PATIENCE_SECONDS,
+            refusal="Too many downloads are under way",
+            hint="Wait until some of yours have ended, then try again.",
+        )
+        self._awaited: dict[tuple[int, Key], Future[bytes]] = {}
 
     def within(
         self, seconds: float, key: Key, ask: Callable[[], bytes], who: int = 0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from models import (
     ActiveSession,
@@ -48,6 +48,8 @@ def people(viewer: User, now: datetime, *, online_only: bool = False) -> list[Pe
         )
     )
     query = select(User).where(User.standing == Standing.ACTIVE).order_by(User.username)
+    if online_only:
+        query = query.where(or_(User.last_seen_at > now - HERE, User.id.in_(connected)))
     found = [
         _person(viewer, now, user, counts.get(user.id, 0), user.id in connected)
         for user in db.session.scalars(query)
@@ -59,10 +61,12 @@ def people(viewer: User, now: datetime, *, online_only: bool = False) -> list[Pe
 
 def person(viewer: User, now: datetime, username: str) -> Person:
     """Return one person. Raises: NotFound."""
-    for one in people(viewer, now):
-        if one.username == username:
-            return one
-    raise NotFound(f"Nobody here is called '{username[:40]}'")
+    user = owner(username)
+    theirs = (Repository.owner_id == user.id, Repository.visibility == Visibility.PUBLIC)
+    count = db.session.scalar(select(func.count(Repository.id)).where(*theirs)) or 0
+    live = (ActiveSession.user_id == user.id, ActiveSession.last_seen_at > now - HERE)
+    connected = db.session.scalar(select(ActiveSession.id).where(*live).limit(1)) is not None
+    return _person(viewer, now, user, count, connected)
 
 
 def owner(username: str) -> User:

@@ -7,7 +7,7 @@ write there, works on what strangers send.
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,14 +68,29 @@ def opened(platform: Platform, owner: str, path: Path) -> Opened:
     """Open a file of an owner's share. Raises: NotFound."""
     try:
         with _reached(platform, owner, path.parent) as directory:
-            file = open(os.open(path.name, _FILE, dir_fd=directory), "rb")  # noqa: SIM115
+            file = _plain(path.name, directory)
     except OSError:
         raise NotFound("There is no such shared file") from None
-    found = os.fstat(file.fileno())
-    if not stat.S_ISREG(found.st_mode):
+    return Opened(file, os.fstat(file.fileno()).st_size)
+
+
+def everything(share: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Yield every shared file, opened, with its path in the share; the caller closes it."""
+    for directory, folders, names, descriptor in os.fwalk(share) if share.is_dir() else ():
+        folders.sort()
+        for name in sorted(names):
+            with suppress(OSError):
+                file = _plain(name, descriptor)
+                yield Path(directory, name).relative_to(share), file
+
+
+def _plain(name: str, directory: int) -> IO[bytes]:
+    """Open a file when it is a plain one. Raises: OSError."""
+    file = open(os.open(name, _FILE, dir_fd=directory), "rb")  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise NotFound("There is no such shared file")
-    return Opened(file, found.st_size)
+        raise FileNotFoundError(name)
+    return file
 
 
 @contextmanager

@@ -41,10 +41,3 @@ def unstar(user: User, row: Repository) -> None:
         db.session.execute(
             delete(Star).where(Star.repository_id == row.id, Star.user_id == user.id)
         )
-
-
-def stargazers(row: Repository) -> list[str]:
-    """Return who likes it, those who began last first."""
-    query = select(User.username).join(Star, Star.user_id == User.id)
-    return list(db.session.scalars(query.where(Star.repository_id == row.id)
-                                   .order_by(Star.at.desc()).limit(500)))  # fmt: skip

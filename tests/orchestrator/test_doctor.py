@@ -117,3 +117,10 @@ def test_snapshots_beside_the_homes_are_said(platform: Platform) -> None:
 def test_escrow_without_a_key_is_broken(platform: Platform, settings: Settings) -> None:
     assert verdict(platform, "escrow") is Verdict.OK
     assert verdict(platform, "escrow", escrow=True) is Verdict.FAIL
+
+
+def test_a_server_without_git_is_told(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [one.verdict for one in examine(platform) if one.name == "commons"] == [Verdict.OK]
+    monkeypatch.setattr(doctor, "missing_programs", lambda: ["git"])
+    (found,) = [one for one in examine(platform) if one.name == "commons"]
+    assert (found.verdict, "git" in found.what) == (Verdict.FAIL, True)

@@ -11,6 +11,7 @@ from itertools import islice, repeat
 import pytest
 from flask import Flask
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from models import Login, User, db, utcnow
 from orchestrator import accounts, archives, tokens
@@ -30,6 +31,19 @@ def told(stream: Iterator[bytes | str]) -> list[str]:
     """Return the names of a stream's next events, of which it may have endlessly many."""
     texts = [one.decode() if isinstance(one, bytes) else one for one in islice(stream, 5)]
     return [text.split("\n")[0].removeprefix("event: ") for text in texts if "event: " in text]
+
+
+def ends_with_its_token(app: Flask, answer: TestResponse) -> None:
+    """Take a part of an endless answer, revoke the only token, and take no more."""
+    with closing(answer) as stolen:
+        chunks = iter(stolen.response)
+        assert list(islice(chunks, 3)) == [b"x"] * 3
+        with app.app_context():
+            user = db.session.scalars(select(User)).one()
+            (row,) = tokens.of_user(user)
+            tokens.revoke(user, utcnow(), row.id, address="")
+        with pytest.raises(SignInRequired):
+            list(islice(chunks, 5))
 
 
 def test_a_new_password_ends_the_streams_of_old_sign_ins(app: Flask, ann: Visitor) -> None:
@@ -75,15 +89,7 @@ def test_a_download_ends_with_the_token_that_began_it(
     ann.api("POST", "/api/v1/home/unlock", json={})
     thief = app.test_client()
     answer = thief.get("/api/v1/home/archive", headers=bearer("ann"), buffered=False)
-    with closing(answer) as stolen:
-        chunks = iter(stolen.response)
-        assert list(islice(chunks, 3)) == [b"x"] * 3
-        with app.app_context():
-            user = db.session.scalars(select(User)).one()
-            (row,) = tokens.of_user(user)
-            tokens.revoke(user, utcnow(), row.id, address="")
-        with pytest.raises(SignInRequired):
-            list(islice(chunks, 5))
+    ends_with_its_token(app, answer)
 
 
 @pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
@@ -100,12 +106,4 @@ def test_git_ends_with_the_token_that_began_it(
         f"/git/ann/hello.git/{service}", headers=bearer("ann"), buffered=False,
         content_type=f"application/x-{service}-request",
     )  # fmt: skip
-    with closing(answer) as stolen:
-        chunks = iter(stolen.response)
-        assert list(islice(chunks, 3)) == [b"x"] * 3
-        with app.app_context():
-            user = db.session.scalars(select(User)).one()
-            (row,) = tokens.of_user(user)
-            tokens.revoke(user, utcnow(), row.id, address="")
-        with pytest.raises(SignInRequired):
-            list(islice(chunks, 5))
+    ends_with_its_token(app, answer)
