@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from models import Repository, User, utcnow
-from orchestrator.commons import repositories, space
+from models import Proposal, Repository, User, utcnow
+from orchestrator.commons import repositories, source, space
 from orchestrator.commons.names import RepoName
 from orchestrator.commons.store import Store
 from orchestrator.platform import Platform
 from tests.orchestrator.commons.git_client import Client
-from tests.orchestrator.commons.published import Work
+from tests.orchestrator.commons.published import MakeWork, Work, offer
 from tests.orchestrator.commons.smart_http import Endpoint, serving
 
 UID = 299_000
@@ -69,3 +69,25 @@ def hello(platform: Platform, ann: User, anns: Work) -> Repository:
     anns.commit("Begin", README_md="Hello\n", main_py="a\nb\nc\nd\ne\nf\ng\nh\n")
     anns.push(row)
     return row
+
+
+@pytest.fixture
+def fork(platform: Platform, hello: Repository, bob: User) -> Repository:
+    return repositories.fork(platform, bob, utcnow(), hello)
+
+
+@pytest.fixture
+def bobs(platform: Platform, fork: Repository, bob: User, work: MakeWork) -> Work:
+    """Bob's work tree on his fork."""
+    made = work(bob)
+    made.tree.ok("pull", "--quiet", str(source.path_of(platform, fork)), "main")
+    return made
+
+
+@pytest.fixture
+def offered(platform: Platform, hello: Repository, fork: Repository, bobs: Work) -> Proposal:
+    """Bob's branch ``fix`` of two commits, offered to Ann."""
+    bobs.commit("Say more", README_md="Hello world\n")
+    bobs.commit("Add a file", new_txt="new\n")
+    bobs.push(fork, "fix")
+    return offer(platform, bobs.user, hello, fork)

@@ -3,7 +3,6 @@ from collections.abc import Callable
 import pytest
 
 from models import (
-    Activity,
     Deed,
     Level,
     Repository,
@@ -17,7 +16,6 @@ from orchestrator.commons import (
     activity,
     collaborators,
     finding,
-    presence,
     reading,
     repositories,
     source,
@@ -29,25 +27,16 @@ from orchestrator.errors import (
     AllowanceReached,
     AlreadyExists,
     BadInput,
-    Conflict,
     Forbidden,
     NotFound,
 )
 from orchestrator.platform import Platform
 from tests.app_fixtures import account, on_both_databases, together
-from tests.orchestrator.commons.published import Work
+from tests.orchestrator.commons.published import Work, create, names
 
 pytestmark = on_both_databases
 
 PRIVATE = Change(visibility=Visibility.PRIVATE)
-
-
-def create(platform: Platform, user: User, name: str = "hello", **given: object) -> Repository:
-    return repositories.create(platform, user, utcnow(), name, **given)
-
-
-def names(viewer: User, **query: object) -> list[str]:
-    return [one.row.slug for one in finding.search(viewer, Query(**query)).found]
 
 
 def test_a_repository_begins_empty_and_public(platform: Platform, ann: User, bob: User) -> None:
@@ -226,32 +215,6 @@ def test_a_push_is_measured_and_told(platform: Platform, ann: User, anns: Work) 
     assert activity.recent(ann)[0].facts["commits"] == 1
 
 
-def test_stars_count_once(platform: Platform, ann: User, bob: User, hello: Repository) -> None:
-    for _ in range(2):
-        stars.star(platform, bob, utcnow(), hello)
-    assert finding.listed(ann, hello).stars == 1
-    assert names(ann, starred_by="ann") == []
-    assert names(ann, starred_by="bob") == ["ann/hello"]
-    assert [one.deed for one in activity.recent(ann)].count(Deed.STAR) == 1
-    stars.unstar(bob, hello)
-    assert finding.listed(ann, hello).stars == 0
-
-
-def test_a_star_that_is_taken_back_and_given_again_is_told_once(
-    platform: Platform, ann: User, bob: User, hello: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    woken = list[int]()
-    monkeypatch.setattr(platform.feed, "publish", woken.append)
-    for _ in range(3):
-        stars.star(platform, bob, utcnow(), hello)
-        stars.unstar(bob, hello)
-    stars.star(platform, ann, utcnow(), hello)
-    deeds = [(one.actor.username, one.deed) for one in activity.recent(ann)]
-    assert deeds.count(("bob", Deed.STAR)) == deeds.count(("ann", Deed.STAR)) == 1
-    assert len(woken) == 2
-    assert finding.listed(ann, hello).stars == 1
-
-
 def test_search(platform: Platform, ann: User, bob: User) -> None:
     one = create(platform, ann, "Lisp-Machine", description="An interpreter, 100% done")
     create(platform, bob, "editor", description="Edits text")
@@ -269,96 +232,6 @@ def test_search(platform: Platform, ann: User, bob: User) -> None:
     assert names(ann, page=10**9) == []
     for odd in ("\0", "a\0b", "'; --", "x" * 10_000):
         names(ann, text=odd, owner=odd, language=odd, starred_by=odd)
-
-
-def test_collaborators_may_what_they_were_given(
-    platform: Platform, ann: User, bob: User, hello: Repository
-) -> None:
-    hidden = repositories.change(platform, ann, utcnow(), hello, PRIVATE)
-    collaborators.put(ann, utcnow(), hidden, "bob", Level.READ)
-    assert finding.find(bob, "ann", "hello").id == hidden.id
-    with pytest.raises(Forbidden):
-        finding.find(bob, "ann", "hello", Level.WRITE)
-    collaborators.put(ann, utcnow(), hidden, "bob", Level.WRITE)
-    finding.find(bob, "ann", "hello", Level.WRITE)
-    carl = account(platform.settings, "carl")
-    with pytest.raises(Forbidden):
-        collaborators.take(carl, utcnow(), hidden, "bob")
-    collaborators.take(bob, utcnow(), hidden, "bob")
-    with pytest.raises(NotFound):
-        finding.find(bob, "ann", "hello")
-
-
-@pytest.mark.parametrize("username", ["nobody", "", "--x", "a\0b"])
-def test_nobody_is_no_collaborator(ann: User, hello: Repository, username: str) -> None:
-    with pytest.raises(NotFound):
-        collaborators.put(ann, utcnow(), hello, username, Level.READ)
-    with pytest.raises(BadInput):
-        collaborators.put(ann, utcnow(), hello, "ann", Level.READ)
-
-
-def test_collaborators_have_an_end(
-    ann: User, bob: User, hello: Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(collaborators, "COLLABORATORS_MAX", 0)
-    with pytest.raises(Conflict):
-        collaborators.put(ann, utcnow(), hello, "bob", Level.READ)
-
-
-def test_the_feed_is_paged_by_ids(platform: Platform, ann: User, bob: User) -> None:
-    for number in range(5):
-        create(platform, ann, f"r{number}")
-    told = activity.recent(bob)
-    assert [one.id for one in told] == sorted((one.id for one in told), reverse=True)
-    assert [one.id for one in activity.recent(bob, after=told[1].id)] == [told[0].id]
-    older = activity.recent(bob, before=told[2].id, count=2)
-    assert [one.id for one in older] == [told[3].id, told[4].id]
-    assert activity.recent(bob, owner="bob") == activity.recent(bob, actor="bob") == []
-
-
-def test_the_name_of_a_hidden_parent_is_told_to_nobody_else(
-    platform: Platform, ann: User, bob: User, hello: Repository
-) -> None:
-    hello = repositories.change(platform, ann, utcnow(), hello, PRIVATE)
-    collaborators.put(ann, utcnow(), hello, "bob", Level.READ)
-    fork = repositories.fork(platform, bob, utcnow(), hello)
-    published = Change(visibility=Visibility.PUBLIC)
-    repositories.change(platform, bob, utcnow(), fork, published)
-    carl = account(platform.settings, "carl")
-    assert [one.facts for one in activity.recent(carl)] == [{"parent": None}]
-    told = activity.recent(bob, actor="bob")
-    assert [one.facts for one in told] == [{"parent": "ann/hello"}]
-
-
-def test_a_page_that_follows_is_woken(platform: Platform, ann: User) -> None:
-    before = platform.feed.version(activity.EVERYONE)
-    create(platform, ann)
-    assert platform.feed.version(activity.EVERYONE) > before
-
-
-def test_what_is_deleted_is_not_told_any_more(
-    platform: Platform, ann: User, hello: Repository
-) -> None:
-    repositories.remove(platform, ann, utcnow(), hello)
-    assert db.session.query(Activity).all() == []
-
-
-def test_people_are_here_unless_they_hide(
-    platform: Platform, ann: User, bob: User, hello: Repository
-) -> None:
-    now = utcnow()
-    with writing():
-        db.session.get(User, bob.id).last_seen_at = now
-    listed = {one.username: one for one in presence.people(ann, now)}
-    assert (listed["ann"].online, listed["bob"].online) == (False, True)
-    assert (listed["ann"].repositories, listed["bob"].repositories) == (1, 0)
-    assert [one.username for one in presence.people(ann, now, online_only=True)] == ["bob"]
-    presence.show(bob, False)
-    db.session.expire_all()
-    assert presence.person(ann, now, "bob").online is None
-    assert presence.person(bob, now, "bob").online is True
-    with pytest.raises(NotFound):
-        presence.person(ann, now, "nobody")
 
 
 def test_an_account_that_goes_takes_all_it_published(
