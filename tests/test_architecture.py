@@ -18,6 +18,7 @@ FLOOR = {
     "orchestrator.errors",
     "orchestrator.offload",
     "orchestrator.engines",
+    "orchestrator.files",
     "orchestrator.storage",
 }
 """Values, protocols and errors: all that an adapter may need, and the agent of a lender."""
@@ -150,6 +151,7 @@ def _foreign(module: str) -> set[str]:
         ("flask_limiter", {"web"}),
         ("flask_sock", {"web"}),
         ("werkzeug", {"web", "orchestrator.passwords"}),
+        ("wsproto", {"web.messages"}),
         ("flask_sqlalchemy", {"models"}),
         ("docker", {"orchestrator.engines", "orchestrator.storage"}),
         ("cryptography", {"orchestrator.storage"}),

@@ -6,6 +6,7 @@ and a warning on every page.
 """
 
 import secrets
+import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import NoReturn
@@ -24,6 +25,7 @@ from orchestrator.platform import Platform
 from orchestrator.workspaces import Actor
 
 COOKIE = "rootblood"
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 csrf = CSRFProtect()
 
@@ -227,6 +229,9 @@ def install(app: Flask) -> None:
     def begin() -> None:
         clear_contextvars()
         bind_contextvars(request=secrets.token_hex(4), path=request.path, address=address())
+        view = app.view_functions.get(request.endpoint or "")
+        if getattr(view, "streams", False) and request.mimetype not in FORMS:
+            request.max_content_length = sys.maxsize
 
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     csrf.init_app(app)
