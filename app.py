@@ -30,7 +30,7 @@ from gevent.pywsgi import Input, WSGIHandler, WSGIServer
 from gevent.threadpool import ThreadPool
 
 from init_db import migrate
-from orchestrator import accounts, dumps, escrow, logs, offload
+from orchestrator import accounts, children, dumps, escrow, logs, offload
 from orchestrator.background import Background
 from orchestrator.commons.doors import Door, Doors
 from orchestrator.engines.run_dirs import RunDirs
@@ -243,6 +243,7 @@ def main() -> int:
     logs.configure()
     raise_file_limit()
     pool = use_threads()
+    children.use(gevent.get_hub().loop)
     splicer = Splicer(gevent.get_hub().loop)
     try:
         settings = Settings.from_environment()

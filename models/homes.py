@@ -23,9 +23,11 @@ class Home(Model):
         CheckConstraint("files_bytes >= 0", name="files"),
         CheckConstraint("snapshots_bytes >= 0", name="snapshots"),
         CheckConstraint("images_bytes >= 0", name="images"),
+        CheckConstraint("published_bytes >= 0", name="published"),
         CheckConstraint("allowance_bytes > 0", name="allowance"),
         CheckConstraint(
-            "NOT capped OR files_bytes + snapshots_bytes + images_bytes <= allowance_bytes",
+            "NOT capped OR files_bytes + snapshots_bytes + images_bytes + published_bytes "
+            "<= allowance_bytes",
             name="stored",
         ),
     )
@@ -40,10 +42,17 @@ class Home(Model):
     files_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     snapshots_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     images_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    published_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    """In the commons: repositories and shared files, which lie outside the home."""
     measured_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     unlocked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     snapshots_stale: Mapped[bool] = mapped_column(default=False)
     """A snapshot's work was begun and not ended: rows and repository may differ."""
+
+    @property
+    def reserved_bytes(self) -> int:
+        """What of the allowance files may not take."""
+        return self.snapshots_bytes + self.images_bytes + self.published_bytes
 
 
 class Slot(StrEnum):

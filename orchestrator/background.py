@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from models import State, Workspace, db, utcnow
 from orchestrator import deletion, expiry, tending
+from orchestrator.commons import mending
 from orchestrator.commons.doors import TURN_SECONDS, Doors
 from orchestrator.engines import Phase
 from orchestrator.errors import EngineError, EngineUnreachable
@@ -51,6 +52,7 @@ class Background:
             self._platform.claims.free_leftovers()
             self._platform.connections.free_leftovers()
             tending.recover(self._platform)
+            mending.mend(self._platform)
         for name, loop in (
             ("samples", lambda: self._every(SAMPLE_SECONDS, self._sample)),
             ("heartbeat", lambda: self._every(HEARTBEAT_SECONDS, self._heartbeat)),

@@ -17,6 +17,7 @@ from models import Home as HomeRow
 from models import User, db, end_reading, writing
 from orchestrator import keys
 from orchestrator.collector import HELPER_PREFIX
+from orchestrator.commons import quota
 from orchestrator.engines import Phase
 from orchestrator.errors import (
     Conflict,
@@ -47,7 +48,7 @@ def wanted(platform: Platform, user: User) -> Home:
         name=home_of(user),
         owner=(user.uid, user.uid),
         capacity_bytes=allowance_of(platform.settings, user).disk_bytes,
-        reserved_bytes=row.snapshots_bytes + row.images_bytes if row else 0,
+        reserved_bytes=row.reserved_bytes if row else quota.used(platform, user),
         known=row is not None,
     )
     end_reading()
@@ -112,7 +113,9 @@ def _write_down(platform: Platform, user: User, home: Home) -> None:
     with writing():
         row = db.session.get(HomeRow, user.id)
         if row is None:
-            row = HomeRow(user_id=user.id, snapshots_bytes=0, images_bytes=0)
+            # Nothing but what is published was there before it.
+            row = HomeRow(user_id=user.id, snapshots_bytes=0, images_bytes=0,
+                          published_bytes=home.reserved_bytes)  # fmt: skip
             db.session.add(row)
         row.storage, row.place = storage.kind.value, storage.place
         row.capped = Feature.CAPPED in storage.features
@@ -130,7 +133,7 @@ def _measured(platform: Platform, name: str, set_bytes: int) -> tuple[int | None
 def _fill_in(row: HomeRow, files: int | None, capacity: int) -> None:
     """Write down what is in force, which is never less than what is there already."""
     files = row.files_bytes if files is None else files
-    others = row.snapshots_bytes + row.images_bytes
+    others = row.reserved_bytes
     if row.capped and files + others > capacity >= others:
         files = capacity - others  # a file system rounds
     row.files_bytes = files or 0

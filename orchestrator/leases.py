@@ -32,6 +32,11 @@ def room_lease(home: str) -> str:
     return f"{home}.room"
 
 
+def publishing_lease(home: str) -> str:
+    """Name the lease of whoever counts what the home's owner publishes, for a moment."""
+    return f"{home}.published"
+
+
 class Leases:
     """Locks below ``directory``, one file for each name and purpose."""
 

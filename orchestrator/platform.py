@@ -15,6 +15,7 @@ from orchestrator.claims import Claims
 from orchestrator.commons import space
 from orchestrator.commons.kept import Kept
 from orchestrator.commons.store import Store
+from orchestrator.commons.turns import Turns
 from orchestrator.connections import Connections
 from orchestrator.engines import Engine
 from orchestrator.engines.docker import DockerEngine
@@ -33,6 +34,9 @@ RUN_ROOT = Path("/run/rootblood")
 LEASE_MARGIN_SECONDS = 30.0
 STARTS_AT_ONCE = 6
 """More starts side by side only make each slower: half of one is the network namespace."""
+TRANSFERS_AT_ONCE = 200
+"""Each is some five processes and threads of git, which may have 2,000 in all."""
+TRANSFERS_EACH = 16
 
 
 @dataclass(slots=True)
@@ -79,6 +83,16 @@ class Platform:
     jobs: Jobs = field(default_factory=Jobs)
     exporting: set[int] = field(default_factory=set)
     """Users whose repositories are being downloaded through this process."""
+    transfers: Turns = field(
+        default_factory=lambda: Turns(
+            TRANSFERS_AT_ONCE,
+            each=TRANSFERS_EACH,
+            patience=0,
+            refusal="Too many fetches and pushes are under way",
+            hint="Wait until some of yours have ended, then try again.",
+        )
+    )
+    """Fetches and pushes that this process is answering."""
     starts: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(STARTS_AT_ONCE)
     )

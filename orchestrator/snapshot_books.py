@@ -142,17 +142,22 @@ def _count(user_id: int, nbytes: int) -> None:
     row.snapshots_stale = False
     row.snapshots_bytes = nbytes
     if row.capped:
-        others = nbytes + row.images_bytes
+        others = row.reserved_bytes
         row.allowance_bytes = max(row.allowance_bytes, others)
         row.files_bytes = min(row.files_bytes, row.allowance_bytes - others)
 
 
 def reserve(room: Room, nbytes: int) -> None:
     """Keep space for snapshots from the files. Raises: AllowanceReached."""
+    room.platform.storage.reserve(room.home.name, nbytes + _others(room))
+
+
+def _others(room: Room) -> int:
+    """Return what neither files nor snapshots take of the allowance."""
     row = db.session.get(HomeRow, room.user.id, populate_existing=True)
-    images = row.images_bytes if row else 0
+    others = row.reserved_bytes - row.snapshots_bytes if row else 0
     end_reading()
-    room.platform.storage.reserve(room.home.name, nbytes + images)
+    return others
 
 
 def require_space(platform: Platform, nbytes: int = 0) -> None:
@@ -167,7 +172,7 @@ def shortage(room: Room, nbytes: int) -> int | None:
     capacity, used = storage.capacity(name), storage.usage(name)
     if capacity is None or used is None:
         return None
-    return max(1, used + nbytes - capacity)
+    return max(1, used + nbytes + _others(room) - capacity)
 
 
 def forget(room: Room, ids: list[str]) -> None:

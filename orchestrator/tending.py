@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from models import Remains, User, db, end_reading, writing
 from orchestrator import homes
+from orchestrator.commons import settling
 from orchestrator.errors import EngineUnreachable, RootBloodError
 from orchestrator.logs import log
 from orchestrator.platform import Platform
@@ -31,6 +32,7 @@ def tend(platform: Platform, now: datetime) -> None:
             continue
         if userhash not in used:
             homes.lock_unused(platform, user_id, userhash, now)
+    settling.settle_all(platform, platform.storage.unlocked())
     bury(platform, now)
 
 

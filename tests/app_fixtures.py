@@ -3,6 +3,7 @@
 ``database`` is SQLite unless a module says ``pytestmark = on_both_databases``.
 """
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +134,7 @@ def database(request: pytest.FixtureRequest) -> Database:
     found: Database = request.getfixturevalue(f"_{kind}")
     limiter.reset()
     (found.settings.data_dir / escrow.FILE_NAME).unlink(missing_ok=True)
+    shutil.rmtree(found.settings.data_dir / "commons", ignore_errors=True)
     with found.app.app_context():
         if kind == "postgres":  # fail rather than wait for a transaction that a test left open
             db.session.execute(text("SET LOCAL lock_timeout = '5s'"))

@@ -17,6 +17,7 @@ FLOOR = {
     "orchestrator.stream",
     "orchestrator.errors",
     "orchestrator.offload",
+    "orchestrator.children",
     "orchestrator.engines",
     "orchestrator.files",
     "orchestrator.storage",

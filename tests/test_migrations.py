@@ -11,9 +11,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 import init_db
-from models import Template, User, db, utcnow
+from models import Home, Template, User, db, utcnow
+from orchestrator.commons import space
+from orchestrator.platform import git_root
 from orchestrator.settings import Settings
 from tests import postgres
 from tests.app_fixtures import close, make_platform, together
@@ -134,6 +137,30 @@ def test_what_people_have_outlives_every_step_there_and_back(empty: Flask) -> No
         db.session.rollback()
 
 
+@both
+def test_homes_keep_what_they_have_and_count_what_is_published(empty: Flask) -> None:
+    with empty.app_context():
+        flask_migrate.upgrade(revision="0001")
+        _fill_first_schema()
+        flask_migrate.upgrade(revision="0002")
+        _insert("homes", user_id=1, storage="vault", place="p", capped=True, allowance_bytes=100,
+                files_bytes=50, snapshots_bytes=30, images_bytes=1,
+                snapshots_stale=False)  # fmt: skip
+        db.session.commit()
+        for step in (flask_migrate.upgrade, flask_migrate.downgrade, flask_migrate.upgrade):
+            db.engine.dispose()
+            step(revision="0002" if step is flask_migrate.downgrade else "head")
+        home = db.session.scalars(select(Home)).one()
+        assert (home.files_bytes, home.published_bytes, home.reserved_bytes) == (50, 0, 31)
+        home.published_bytes = 19
+        db.session.commit()
+        for too_much in (20, -1):
+            home.published_bytes = too_much
+            with pytest.raises(IntegrityError):
+                db.session.commit()
+            db.session.rollback()
+
+
 def test_there_is_one_line_of_migrations() -> None:
     assert len(ScriptDirectory(str(MIGRATIONS)).get_heads()) == 1
 
@@ -180,7 +207,11 @@ def test_init_db_alone_makes_the_database_ready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("ROOTBLOOD_DATA_DIR", str(tmp_path / "fresh"))
-    assert init_db.main() == 0
+    monkeypatch.setenv("ROOTBLOOD_INSTANCE", "rb-test-init")
+    try:
+        assert init_db.main() == 0
+    finally:
+        space.sweep(git_root("rb-test-init"))
     assert "is ready" in capsys.readouterr().out
     assert (tmp_path / "fresh" / "rootblood.db").exists()
     assert (tmp_path / "fresh" / "secret.key").stat().st_mode & 0o077 == 0

@@ -215,7 +215,8 @@ def _install_templates(app: Flask) -> None:
             )
         if request.endpoint == "pages.home" and identity.find_caller() is not None:
             warnings += _of_homes(identity.platform())
-        return {"asset": _asset, "version": number, "warnings": warnings}
+        # A page asks for the same icons a hundred times.
+        return {"asset": cache(_asset), "version": number, "warnings": warnings}
 
     static_view = app.view_functions["static"]
 

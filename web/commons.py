@@ -1,14 +1,16 @@
 """The commons as a whole: what there is, what people do, who is here; one person's part of it."""
 
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request
+from flask import Blueprint, Response, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from models import User, Visibility, utcnow
-from orchestrator.commons import activity, finding, presence, repositories
+from orchestrator.commons import activity, beginning, finding, presence, repositories, share, shelf
 from orchestrator.commons.finding import Order, Query
 from orchestrator.errors import BadInput, RootBloodError
+from web import shared
 from web.forms import field_errors, number
 from web.identity import address, caller, platform
 from web.problems import status_of
@@ -89,14 +91,15 @@ def _new_form(error: RootBloodError | None = None) -> tuple[str, int]:
 
 @pages.post("/-/new")
 def create() -> BaseResponse | tuple[str, int]:
-    """Create an empty repository."""
+    """Create a repository: empty, or with a README."""
     form, user = request.form, caller().user
     try:
         try:
             visibility = Visibility(form.get("visibility", Visibility.PUBLIC))
         except ValueError:
             raise BadInput("Choose who may see it", field="visibility") from None
-        row = repositories.create(
+        make = beginning.create_with_readme if "readme" in form else repositories.create
+        row = make(
             platform(), user, utcnow(), form.get("name", "").strip(),
             description=form.get("description", ""), visibility=visibility, address=address(),
         )  # fmt: skip
@@ -125,6 +128,35 @@ def profile(owner: str) -> str:
         person=person,
         me=owner == viewer.username,
         unseen=viewer.unseen,
+        files=shelf.listing(platform(), person.username, Path()),
+        folder="",
         happened=activity.recent(viewer, actor=owner, count=FEED_COUNT),
         **_found(viewer, _query(owner)),
     )
+
+
+@pages.get("/<owner>/-/share/")
+@pages.get("/<owner>/-/share/<path:path>")
+def shared_files(owner: str, path: str = "") -> str | Response:
+    """Show a folder of the files that a person shares; one that ends in no slash is sent."""
+    folder, slash, name = path.rpartition("/")
+    if name:
+        return shared.sent(owner, path)
+    viewer, user = caller().user, presence.owner(owner)
+    return render_template(
+        "commons/share.html",
+        nav="commons",
+        owner=user.username,
+        me=user.id == viewer.id,
+        files=shelf.listing(platform(), user.username, share.parse_directory(folder)),
+        folder=folder + slash,
+    )
+
+
+@pages.post("/-/share/delete")
+def withdraw() -> BaseResponse:
+    """Delete one of the caller's shared files."""
+    user, path = caller().user, share.parse_path(request.form.get("path", ""))
+    share.remove(platform(), user, path)
+    flash(f"Deleted {path.name}.", "ok")
+    return redirect(f"/global/{user.username}/-/share/", code=303)

@@ -10,14 +10,22 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, request, stream_with_context
 from structlog.contextvars import bind_contextvars
 
-from models import User, utcnow
+from models import utcnow
 from orchestrator import accounts, tokens
 from orchestrator.commons import pushing
 from orchestrator.commons.names import RepoName, parse_full_name
 from orchestrator.commons.pushing import Visitor
 from orchestrator.commons.transport import Inflated, Readable, Service, parse_protocol
-from orchestrator.errors import BadInput, Forbidden, NotFound, RootBloodError, SignInRequired
-from web.identity import address, bearer, find_caller, platform
+from orchestrator.errors import (
+    BadInput,
+    Forbidden,
+    NotFound,
+    RootBloodError,
+    SignInRequired,
+    TooManyRequests,
+)
+from web.identity import Caller, address, bearer, find_caller, platform
+from web.license import licensed
 from web.problems import status_of
 
 git = Blueprint("git", __name__, url_prefix="/git")
@@ -31,7 +39,7 @@ _NEVER_CACHED = {
 @git.get("/<owner>/<name>/info/refs")
 def refs(owner: str, name: str) -> Response:
     """Answer which refs there are: the first request of every fetch and push."""
-    who = visitor()
+    who = visitor(caller())
     try:
         service = Service(request.args.get("service", ""))
     except ValueError:
@@ -47,19 +55,21 @@ def refs(owner: str, name: str) -> Response:
 @git.post("/<owner>/<name>/git-upload-pack")
 def fetch(owner: str, name: str) -> Response:
     """Send what a client wants and has not."""
-    who = visitor()
+    let_in = caller()
     check_type(Service.FETCH)
-    answer = pushing.fetch(platform(), who, repository(owner, name), protocol(), body())
-    return streamed(answer, f"application/x-{Service.FETCH}-result")
+    full = repository(owner, name)
+    answer = pushing.fetch(platform(), visitor(let_in), full, protocol(), body())
+    return streamed(licensed(answer, let_in), f"application/x-{Service.FETCH}-result")
 
 
 @git.post("/<owner>/<name>/git-receive-pack")
 def push(owner: str, name: str) -> Response:
     """Take what a client brings."""
-    who = visitor()
+    let_in = caller()
     check_type(Service.PUSH)
-    answer = pushing.push(platform(), who, repository(owner, name), protocol(), body())
-    return streamed(answer, f"application/x-{Service.PUSH}-result")
+    full = repository(owner, name)
+    answer = pushing.push(platform(), visitor(let_in), full, protocol(), body())
+    return streamed(licensed(answer, let_in), f"application/x-{Service.PUSH}-result")
 
 
 # They carry their own credentials: there are no ambient ones to abuse.
@@ -72,22 +82,25 @@ def refuse(error: RootBloodError) -> Response:
     answer = Response(f"{error}\n", status=status_of(error), mimetype="text/plain")
     if isinstance(error, SignInRequired):
         answer.headers["WWW-Authenticate"] = 'Basic realm="RootBlood", charset="UTF-8"'
+    if isinstance(error, TooManyRequests):
+        answer.headers["Retry-After"] = "10"
     return answer
 
 
-def visitor() -> Visitor:
-    """Return who asks, by the workspace's socket or by a token. Raises: SignInRequired."""
-    user = _by_basic() or _by_caller()
-    if user is None:
+def caller() -> Caller:
+    """Return who asks, by the workspace's door or by a token. Raises: SignInRequired."""
+    # Without a Bearer credential that would be a browser's cookie.
+    found = _by_basic() or (find_caller() if bearer() is not None else None)
+    if found is None:
         raise SignInRequired(
             "You have to say who you are",
             hint="The password is an API token: make one on the page 'Account'.",
         )
-    bind_contextvars(user=user.username)
-    return Visitor(user.id, user.username, address())
+    bind_contextvars(user=found.user.username)
+    return found
 
 
-def _by_basic() -> User | None:
+def _by_basic() -> Caller | None:
     given = request.authorization
     if given is None or given.type != "basic" or not given.password:
         return None
@@ -96,13 +109,12 @@ def _by_basic() -> User | None:
         return None
     row, user = found
     accounts.touch(row, user, now)
-    return user
+    return Caller(user, token=row)
 
 
-def _by_caller() -> User | None:
-    # Without a Bearer credential that would be a browser's cookie.
-    found = find_caller() if bearer() is not None else None
-    return found.user if found else None
+def visitor(caller: Caller) -> Visitor:
+    """Return the caller as the commons knows people."""
+    return Visitor(caller.user.id, caller.user.username, address())
 
 
 def repository(owner: str, name: str) -> RepoName:

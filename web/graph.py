@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 LANES_MAX = 10
 """Further lanes are drawn on the last one."""
-STEP, HEIGHT, COLOURS = 14, 56, 6
+STEP, HEIGHT, HEADING, COLOURS = 14, 56, 36, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,18 @@ def drawn(row: Row, pixels: int) -> Markup:
     dot = Markup('<circle class="lane-{}" cx="{}" cy="{}" r="4.5"/>').format(
         row.lane % COLOURS, _x(row.lane), HEIGHT // 2
     )
+    above = Markup("").join(_above(top) for top, _ in row.lines if top is not None)
     return Markup(
         '<svg class="lanes" width="{0}" height="{1}" viewBox="0 0 {0} {1}" aria-hidden="true">'
-        "{2}{3}</svg>"
-    ).format(pixels, HEIGHT, paths, dot)
+        "{2}{3}{4}</svg>"
+    ).format(pixels, HEIGHT, above, paths, dot)
+
+
+def _above(lane: int) -> Markup:
+    """Return the way of a line past a heading over the row; pages show it where there is one."""
+    return Markup('<line class="above lane-{}" x1="{}" y1="-{}" x2="{}" y2="0"/>').format(
+        lane % COLOURS, _x(lane), HEADING, _x(lane)
+    )
 
 
 def _path(lane: int, top: int | None, bottom: int | None) -> Markup:

@@ -4,12 +4,15 @@ What is too long to be read anyway comes out plain: a lexer is a pile of regular
 its input is anybody's. Every line closes what it opens, so that it can stand in a table's row.
 """
 
+import math
 import time
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import PurePosixPath
+from typing import Any
 
 from markupsafe import Markup, escape
-from pygments.lexer import Lexer
+from pygments.lexer import DelegatingLexer, Lexer
 from pygments.lexers import find_lexer_class_by_name, find_lexer_class_for_filename
 from pygments.token import STANDARD_TYPES, _TokenType
 from pygments.util import ClassNotFound
@@ -27,17 +30,21 @@ _PLAIN = frozenset({"", "p", "x", "w", "n"})
 """Classes that look like the text around them: their spans would only make the page heavier."""
 
 
-def lines(text: str, path: str = "", language: str = "") -> list[Markup]:
-    """Return one piece of HTML for each line of ``text``, by its file's name or a language's."""
+def lines(text: str, path: str = "", language: str = "", seconds: float = math.inf) -> list[Markup]:
+    """Return one piece of HTML for each line of ``text``, by its file's name or a language's.
+
+    It is plain where colours would take longer than ``seconds``, or ``SECONDS_MAX``.
+    """
     shown = visible.text(text)
     rows = shown.split("\n")
     if rows and rows[-1] == "":
         rows.pop()
     lexer = _lexer(path, language)
     too_long = len(shown) > CHARS_MAX or any(len(row) > LINE_CHARS_MAX for row in rows)
-    if lexer is None or too_long:
+    seconds = min(seconds, SECONDS_MAX)
+    if lexer is None or too_long or seconds <= 0:
         return [_plain(row) for row in rows]
-    coloured = _coloured(lexer, shown)
+    coloured = _coloured(lexer, shown, seconds)
     return coloured[: len(rows)] if coloured else [_plain(row) for row in rows]
 
 
@@ -48,22 +55,39 @@ def _plain(row: str) -> Markup:
     return escape(row[:SHOWN_LINE_CHARS]) + Markup('<span class="cut">{}</span>').format(more)
 
 
-def _coloured(lexer: Lexer, text: str) -> list[Markup]:
+def _coloured(lexer: Lexer, text: str, seconds: float) -> list[Markup]:
     """Return the lines with classes, or nothing when it takes too long."""
-    deadline = time.monotonic() + SECONDS_MAX
+    _limit(lexer, time.thread_time() + seconds)
     done: list[Markup] = []
     line: list[str] = []
-    for number, (_, kind, value) in enumerate(lexer.get_tokens_unprocessed(text)):
-        if number % 512 == 0 and time.monotonic() > deadline:
-            return []
-        name = _class_of(kind)
-        first, *rest = value.split("\n")
-        line.append(_span(name, first))
-        for piece in rest:
-            done.append(Markup("".join(line)))  # noqa: S704 - made of escaped text
-            line = [_span(name, piece)]
+    try:
+        for _, kind, value in lexer.get_tokens_unprocessed(text):
+            name = _class_of(kind)
+            first, *rest = value.split("\n")
+            line.append(_span(name, first))
+            for piece in rest:
+                done.append(Markup("".join(line)))  # noqa: S704 - made of escaped text
+                line = [_span(name, piece)]
+    except TimeoutError:
+        return []
     done.append(Markup("".join(line)))  # noqa: S704 - made of escaped text
     return done
+
+
+def _limit(lexer: Lexer, deadline: float) -> None:
+    """Make ``lexer``, this one alone, raise TimeoutError at the first token after ``deadline``."""
+    if isinstance(lexer, DelegatingLexer):  # it reads all of its two before it tells of a token
+        _limit(lexer.language_lexer, deadline)
+        _limit(lexer.root_lexer, deadline)
+    read = lexer.get_tokens_unprocessed
+
+    def tokens(*given: Any) -> Iterator[Any]:
+        for token in read(*given):
+            if time.thread_time() > deadline:
+                raise TimeoutError
+            yield token
+
+    lexer.get_tokens_unprocessed = tokens  # type: ignore[assignment, method-assign]
 
 
 def _span(name: str, text: str) -> str:

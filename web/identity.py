@@ -231,6 +231,7 @@ def install(app: Flask) -> None:
         bind_contextvars(request=secrets.token_hex(4), path=request.path, address=address())
         view = app.view_functions.get(request.endpoint or "")
         if getattr(view, "streams", False) and request.mimetype not in FORMS:
+            # Looking for a form's token would refuse it. None would be the server's limit again.
             request.max_content_length = sys.maxsize
 
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)

@@ -17,7 +17,10 @@ LOOK_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class License:
-    """Who was let in, and by what; it lasts for as long as that does."""
+    """Who was let in, and by what; it lasts for as long as that does.
+
+    Without a login or token it was by a workspace's door, which closes with its connections.
+    """
 
     user_id: int
     login_id: int | None
@@ -29,13 +32,17 @@ class License:
     def of(cls, caller: Caller) -> "License":
         """Return the caller's."""
         row = caller.login or caller.token
-        assert row is not None
-        return cls(caller.user.id, caller.login_id, caller.token_id, row.secret_hash)
+        secret_hash = row.secret_hash if row is not None else ""
+        return cls(caller.user.id, caller.login_id, caller.token_id, secret_hash)
 
     def holder(self, platform: Platform) -> Caller | None:
         """Return who holds it as the database has them now, None when it has ended."""
         now = utcnow()
         user = db.session.get(User, self.user_id)
+        if user is None or not user.is_active:
+            return None
+        if not self.secret_hash:
+            return Caller(user)
         login = db.session.get(Login, self.login_id) if self.login_id else None
         token = db.session.get(Token, self.token_id) if self.token_id else None
         if (row := login or token) is None or row.secret_hash != self.secret_hash:
@@ -45,9 +52,7 @@ class License:
             proved = login.last_seen_at > now - lifetime
         else:
             proved = token is not None and token.expires_at > now
-        if user is None or not user.is_active or not proved:
-            return None
-        return Caller(user, login=login, token=token)
+        return Caller(user, login=login, token=token) if proved else None
 
 
 def licensed(chunks: Iterator[bytes], caller: Caller) -> Iterator[bytes]:

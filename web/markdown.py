@@ -7,6 +7,7 @@ not ours and loads no picture from elsewhere.
 
 import posixpath
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
@@ -14,13 +15,19 @@ from urllib.parse import quote, unquote, urlsplit
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markupsafe import Markup
 
 from web import highlight, visible
 
-CHARS_MAX = 200 << 10
+CHARS_MAX = 64 << 10
+SECONDS_MAX = 1.0
+"""Of work on one document: what its markup takes longer to read is shown as it was written."""
+COLOURING_SECONDS_MAX = 1.0
+"""Of all code in one document; what comes later is plain."""
 ANCHOR = "readme-"
 """Before every id that a document chooses: it must not take the place of one of the page's."""
 
@@ -56,11 +63,25 @@ class Base:
 
 
 def render(text: str, base: Base | None = None) -> Markup:
-    """Return ``text`` as safe HTML; what is very long is shown as it was written."""
+    """Return ``text`` as safe HTML; what is very long or knotty is shown as it was written."""
+    html = attempt(text, base)
+    return plain(text) if html is None else html
+
+
+def attempt(text: str, base: Base | None = None, seconds: float = SECONDS_MAX) -> Markup | None:
+    """Return ``text`` as safe HTML, or None when it is too long or takes longer to read.
+
+    Only the time that this thread works counts: what is in time does not depend on the others.
+    """
     shown = visible.text(text)
     if len(shown) > CHARS_MAX:
-        return Markup('<pre class="plain-text">{}</pre>').format(shown[:CHARS_MAX])
-    html = _PARSER.render(shown)
+        return None
+    start = time.thread_time()
+    colouring = start + min(seconds, COLOURING_SECONDS_MAX)
+    try:
+        html = _PARSER.render(shown, {"until": start + seconds, "colouring": colouring})
+    except TimeoutError:
+        return None
     clean = nh3.clean(
         html,
         tags=_TAGS,
@@ -71,6 +92,16 @@ def render(text: str, base: Base | None = None) -> Markup:
         attribute_filter=lambda tag, name, value: _attribute(base, tag, name, value),
     )
     return Markup(clean)  # noqa: S704 - that is what the cleaning is for
+
+
+def plain(text: str) -> Markup:
+    """Return ``text`` as it was written; of what is very long the beginning, and a note."""
+    shown = visible.text(text)
+    html = Markup('<pre class="plain-text">{}</pre>').format(shown[:CHARS_MAX])
+    if len(shown) > CHARS_MAX:
+        note = "This is the beginning of a long document: its file has all of it."
+        html += Markup('<p class="muted">{}</p>').format(note)
+    return html
 
 
 def _attribute(base: Base | None, tag: str, name: str, value: str) -> str | None:
@@ -146,10 +177,13 @@ def _cells(state: StateCore) -> None:
             token.attrSet("align", found[1])
 
 
-def _fence(self: RendererHTML, tokens: Sequence[Token], index: int, *_: object) -> str:
+def _fence(
+    self: RendererHTML, tokens: Sequence[Token], index: int, _: object, env: dict[str, float]
+) -> str:
     token = tokens[index]
     language = token.info.split()[0] if token.info.split() else ""
-    rows = highlight.lines(token.content, language=language)
+    left = env["colouring"] - time.thread_time()
+    rows = highlight.lines(token.content, language=language, seconds=left)
     return str(Markup('<pre class="code"><code>{}</code></pre>\n').format(Markup("\n").join(rows)))
 
 
@@ -157,11 +191,35 @@ def _indented(self: RendererHTML, tokens: Sequence[Token], index: int, *_: objec
     return str(Markup('<pre class="code"><code>{}</code></pre>\n').format(tokens[index].content))
 
 
+def _hurry_block(state: StateBlock, _line: int, _end: int, _silent: bool) -> bool:
+    """Match nothing; raise TimeoutError when a document's time is up."""
+    return _hurry(state.env["until"])
+
+
+def _hurry_inline(state: StateInline, _silent: bool) -> bool:
+    """Match nothing; raise TimeoutError when a document's time is up."""
+    return _hurry(state.env["until"])
+
+
+def _hurry(until: float) -> bool:
+    if time.thread_time() > until:
+        raise TimeoutError
+    return False
+
+
 def _made() -> MarkdownIt:
     # "commonmark" nests 20 deep at most; html is on because nh3 is behind it.
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     for number, rule in enumerate((_anchors, _tasks, _cells)):
         parser.core.ruler.push(f"ours-{number}", rule)
+    # Some of the rules take the square of a text's length: the first one looks at the clock.
+    parser.block.ruler.before(
+        "table",
+        "ours-clock",
+        _hurry_block,
+        {"alt": ["paragraph", "reference", "blockquote", "list"]},
+    )
+    parser.inline.ruler.before("text", "ours-clock", _hurry_inline)
     parser.add_render_rule("fence", _fence)
     parser.add_render_rule("code_block", _indented)
     return parser

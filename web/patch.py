@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 from markupsafe import Markup
 
@@ -12,8 +12,8 @@ from orchestrator.commons.diffs import Diff, FileDiff, Hunk, Line
 from orchestrator.offload import offload
 from web import highlight
 
-COLOURED_CHARS_MAX = 200_000
-"""Of all lines of one diff together: what comes later is plain."""
+COLOURED_CHARS_MAX = 16_000
+"""Of all lines of one diff together, some 50 ms of work: what comes later is plain."""
 OPEN_LINES_MAX = 400
 """A file with more lines begins closed."""
 _WORDS = {"A": "added", "D": "deleted", "R": "renamed", "C": "copied", "T": "type changed"}
@@ -76,11 +76,16 @@ def _files(diff: Diff, spoken: Spoken) -> list[File]:
 def _rows(file: FileDiff, hunk: Hunk, spoken: Spoken, *, coloured: bool) -> list[Row]:
     # A line of a hunk is one line here, whatever separators are in it.
     text = "\n".join(line.text.replace("\n", " ").removesuffix("\r") for line in hunk.lines)
-    html: list[Any] = highlight.lines(text + "\n", file.path if coloured else "")
+    html = _coloured(text, file.path) if coloured else highlight.lines(text + "\n")
     return [
         Row(line, shown, _said(file, line, spoken))
         for line, shown in zip(hunk.lines, html, strict=True)
     ]
+
+
+@lru_cache(maxsize=256)
+def _coloured(text: str, path: str) -> list[Markup]:
+    return highlight.lines(text + "\n", path)
 
 
 def _said(file: FileDiff, line: Line, spoken: Spoken) -> list[ProposalComment]:

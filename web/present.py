@@ -8,6 +8,7 @@ from models import ActiveSession, Slot, Snapshot, State, Token, User, Workspace,
 from models import Home as HomeRow
 from orchestrator import catalogue, hours, keys, languages, snapshot_schedule
 from orchestrator.administration import UserRow
+from orchestrator.commons import quota
 from orchestrator.doctor import Finding
 from orchestrator.errors import EngineUnreachable
 from orchestrator.idleness import Hours, Policy, judge
@@ -54,9 +55,11 @@ def home(platform: Platform, who: Caller, now: datetime) -> home_schema.Home:
         files_bytes=files,
         snapshots_bytes=row.snapshots_bytes if row else 0,
         images_bytes=row.images_bytes if row else 0,
+        published_bytes=row.published_bytes if row else quota.used(platform, user),
     )
     allowed = row.allowance_bytes if row else allowance.disk_bytes
-    used = (files or 0) + split.snapshots_bytes + split.images_bytes
+    others = split.snapshots_bytes + split.images_bytes + split.published_bytes
+    used = (files or 0) + others
     return home_schema.Home(
         storage=storage.kind,
         encrypted=encrypted,
@@ -142,6 +145,7 @@ def users(platform: Platform, rows: list[UserRow], now: datetime) -> list[schema
                 files_bytes=row.home.files_bytes if row.home and row.home.capped else None,
                 snapshots_bytes=row.home.snapshots_bytes if row.home else 0,
                 images_bytes=row.home.images_bytes if row.home else 0,
+                published_bytes=row.home.published_bytes if row.home else 0,
                 locked=encrypted and home_of(row.user) not in opened,
                 hours=round(ran[row.user.id], 2),
             ),

@@ -2,8 +2,9 @@
 
 from dataclasses import asdict
 
-from models import Activity, Level, Proposal, ProposalComment, Repository, User, Visibility
+from models import Level, Proposal, ProposalComment, Repository, User, Visibility
 from orchestrator.commons import finding
+from orchestrator.commons.activity import Happening
 from orchestrator.commons.diffs import Diff
 from orchestrator.commons.finding import Listed
 from orchestrator.commons.history import Commit
@@ -127,7 +128,7 @@ def comment(row: ProposalComment) -> schema.Comment:
     )
 
 
-def happening(row: Activity) -> schema.Happening:
+def happening(row: Happening) -> schema.Happening:
     """Return what somebody did."""
     return schema.Happening(
         id=row.id,

@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from models import db
 from orchestrator import errors
+from orchestrator.commons.git import TooLarge
 from orchestrator.logs import log
 from orchestrator.outages import outage_of
 from web.identity import find_caller
@@ -38,6 +39,7 @@ STATUS: dict[type[errors.RootBloodError], int] = {
     errors.NoSpace: 507,
     errors.DialFailed: 504,
     errors.EngineError: 502,
+    TooLarge: 422,
     errors.RootBloodError: 500,
 }
 _OURS = {404: errors.NotFound, 429: errors.TooManyRequests}

@@ -48,6 +48,7 @@ def _index(table: str, column: str) -> None:
 def upgrade() -> None:
     # By hand: see 0002.
     op.execute("ALTER TABLE users ADD COLUMN unseen BOOLEAN NOT NULL DEFAULT false")
+    _homes()
     _repositories()
     _proposals()
     op.create_table(
@@ -66,6 +67,48 @@ def upgrade() -> None:
     _index("activities", "actor_id")
     _index("activities", "at")
     op.create_index("ix_activities_repository_id_id", "activities", ["repository_id", "id"])
+
+
+_STORED = "NOT capped OR files_bytes + snapshots_bytes + images_bytes"
+
+
+def _homes() -> None:
+    # SQLite makes the table anew, which no foreign key points to.
+    with op.batch_alter_table("homes", copy_from=_homes_before()) as homes:
+        homes.add_column(
+            sa.Column("published_bytes", sa.BigInteger(), nullable=False, server_default="0")
+        )
+        homes.drop_constraint(op.f("ck_homes_stored"), type_="check")
+        homes.create_check_constraint(op.f("ck_homes_published"), "published_bytes >= 0")
+        homes.create_check_constraint(
+            op.f("ck_homes_stored"), f"{_STORED} + published_bytes <= allowance_bytes"
+        )
+
+
+def _homes_before() -> sa.Table:
+    """Return the table as 0002 made it: SQLite cannot tell its constraints."""
+    return sa.Table(
+        "homes",
+        sa.MetaData(),
+        _row("user_id"),
+        sa.Column("storage", sa.String(length=16), nullable=False),
+        sa.Column("place", sa.String(length=512), nullable=False),
+        sa.Column("capped", sa.Boolean(), nullable=False),
+        sa.Column("allowance_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("files_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("snapshots_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("images_bytes", sa.BigInteger(), nullable=False),
+        _when("measured_at", nullable=True),
+        _when("unlocked_until", nullable=True),
+        sa.Column("snapshots_stale", sa.Boolean(), nullable=False),
+        _check("homes", "files", "files_bytes >= 0"),
+        _check("homes", "snapshots", "snapshots_bytes >= 0"),
+        _check("homes", "images", "images_bytes >= 0"),
+        _check("homes", "allowance", "allowance_bytes > 0"),
+        _check("homes", "stored", f"{_STORED} <= allowance_bytes"),
+        _of("homes", "user_id", "users"),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_homes")),
+    )
 
 
 def _repositories() -> None:
@@ -191,3 +234,9 @@ def downgrade() -> None:
     ):  # fmt: skip
         op.drop_table(table)
     op.execute("ALTER TABLE users DROP COLUMN unseen")
+    after = _homes_before()
+    after.append_column(sa.Column("published_bytes", sa.BigInteger(), nullable=False))
+    with op.batch_alter_table("homes", copy_from=after) as homes:
+        homes.drop_constraint(op.f("ck_homes_stored"), type_="check")
+        homes.drop_column("published_bytes")
+        homes.create_check_constraint(op.f("ck_homes_stored"), f"{_STORED} <= allowance_bytes")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from models import Deed, Method, Proposal, Stage, User, writing
+from models import Deed, Method, Proposal, Stage, User, Visibility, writing
 from orchestrator import audit
 from orchestrator.commons import (
     activity,
@@ -39,34 +39,44 @@ def merge(
     text = proposals.parse_text(message) or _message(proposal, method)
     author = Identity.of(proposal.author, EMAIL_DOMAIN, now)
     merger = Identity.of(user.username, EMAIL_DOMAIN, now)
-    both = source.of(platform, row, besides=proposal.source)
+    both = source.of(platform, row, besides=proposal.source, asker=user)
     tip = reading.branch(both, proposal.target_branch)
     if tip is None or not both.known(head):
         raise Conflict("One of the branches is gone")
-    quota.require(platform, row.owner, _new_bytes(both, tip, head))
     order = Order(tip, head, method, text, author, merger)
-    with merging.built(platform.store, both, order) as (place, made):
-        merging.let_in(source.of(platform, row), place, proposal.target_branch, made, tip)
-    with writing():
-        proposal = proposals.held(proposal)
-        # A push may have noticed it first.
-        if proposal.stage is Stage.OPEN:
-            proposal.stage, proposal.ended_at, proposal.updated_at = Stage.MERGED, now, now
-        if proposal.stage is Stage.MERGED:
-            proposal.method, proposal.merged_by = method, user.username
-            proposal.base, proposal.merge_commit, proposal.head = tip, made, head
-        proposal.repository.pushed_at = now
-        activity.record(now, user, Deed.MERGE, row, number=proposal.number, title=proposal.title)
-        audit.record(now, user.username, "proposal.merged", f"{row.slug}#{proposal.number}")
-    pushed.measure(platform, row)
+    with quota.holding(platform, row.owner, _new_bytes(both, tip, head)):
+        with merging.built(platform.store, both, order) as (place, made):
+            here = source.of(platform, row, asker=user)
+            merging.let_in(here, place, proposal.target_branch, made, tip)
+        with writing():
+            proposal = _merged(proposals.held(proposal), user, now, method, (tip, head, made))
+            title, number = proposal.title, proposal.number
+            proposal.repository.pushed_at = now
+            activity.record(now, user, Deed.MERGE, row, number=number, title=title)
+            audit.record(now, user.username, "proposal.merged", f"{row.slug}#{number}")
+        pushed.measure(platform, row)
     moved = Update(tip, made, f"refs/heads/{proposal.target_branch}")
     renewing.after_push(platform, user, now, row, [moved])
     activity.publish(platform)
     return proposal
 
 
+def _merged(
+    proposal: Proposal, user: User, now: datetime, method: Method, commits: tuple[str, str, str]
+) -> Proposal:
+    # A push may have noticed it first.
+    if proposal.stage is Stage.OPEN:
+        proposal.stage, proposal.ended_at, proposal.updated_at = Stage.MERGED, now, now
+    if proposal.stage is Stage.MERGED:
+        proposal.method, proposal.merged_by = method, user.username
+        proposal.base, proposal.head, proposal.merge_commit = commits
+    return proposal
+
+
 def _message(proposal: Proposal, method: Method) -> str:
-    origin = proposal.source.slug if proposal.source else proposal.author
+    origin = proposal.author
+    if proposal.source is not None and proposal.source.visibility is Visibility.PUBLIC:
+        origin = proposal.source.slug
     if method is Method.MERGE:
         head = f"Merge proposal {proposal.number} from {origin}:{proposal.source_branch}"
         return f"{head}\n\n{proposal.title}\n"

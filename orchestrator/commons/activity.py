@@ -1,16 +1,31 @@
 """What people do in the commons: written down by use cases, followed live by pages."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from models import Activity, Deed, Repository, User, db
-from orchestrator.commons import rights
+from orchestrator.commons import finding, rights
 from orchestrator.feed import EVERYONE
 from orchestrator.platform import Platform
 
 COUNT_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that somebody did, as far as the one who asks may know."""
+
+    id: int
+    deed: Deed
+    actor: User
+    repository: Repository | None
+    facts: dict[str, Any]
+    at: datetime
 
 
 def record(now: datetime, actor: User, deed: Deed, row: Repository | None, **facts: object) -> None:
@@ -34,12 +49,12 @@ def recent(
     actor: str = "",
     row: Repository | None = None,
     count: int = 50,
-) -> list[Activity]:
+) -> list[Happening]:
     """Return what happened, newest first, of what ``viewer`` may know.
 
     ``after`` and ``before`` are ids; ``owner`` is that of the repository.
-    ``Activity.facts``: push {branch, commits, subject, created, deleted}; fork {parent};
-    propose and merge {number, title}; share {path}.
+    ``facts``: push {branch, commits, subject, created, deleted}; fork {parent}, None where that
+    is gone or hidden; propose and merge {number, title}; share {path}.
     """
     known = Activity.repository.has(rights.known_to(viewer))
     query = select(Activity).where(
@@ -57,7 +72,21 @@ def recent(
         query = query.where(Activity.actor_id == _number(actor))
     query = query.order_by(Activity.id.desc()).limit(min(max(count, 1), COUNT_MAX))
     lean = joinedload(Activity.repository).defer(Repository.facts)
-    return list(db.session.scalars(query.options(lean)))
+    return _told(viewer, list(db.session.scalars(query.options(lean))))
+
+
+def _told(viewer: User, rows: Sequence[Activity]) -> list[Happening]:
+    # A fork may be public, and what it was forked from private: the row's word is not for all.
+    forks = [row.repository for row in rows if row.deed is Deed.FORK and row.repository]
+    parents = finding.parents(viewer, forks)
+    told = []
+    for row in rows:
+        facts = row.facts
+        if row.deed is Deed.FORK and row.repository is not None:
+            parent = parents.get(row.repository.id)
+            facts = facts | {"parent": parent.slug if parent else None}
+        told.append(Happening(row.id, row.deed, row.actor, row.repository, facts, row.at))
+    return told
 
 
 def _number(username: str) -> int:

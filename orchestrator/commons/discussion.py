@@ -13,6 +13,9 @@ from orchestrator.errors import BadInput, Conflict, Forbidden, NotFound
 from orchestrator.platform import Platform
 
 COMMENTS_MAX = 2000
+TEXT_MAX = 10_000
+PER_PAGE = 50
+LINES_PER_PAGE = 200
 LINE_MAX = 10_000_000
 
 
@@ -26,10 +29,40 @@ class Spot:
     commit: str
 
 
-def of(proposal: Proposal) -> list[ProposalComment]:
-    """Return what was said, oldest first."""
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One page of what was said, oldest first, and how much there is in all."""
+
+    said: list[ProposalComment]
+    page: int
+    pages: int
+    total: int
+
+
+def of(proposal: Proposal, page: int | None = None) -> Talk:
+    """Return a page of what was said, the last one where none is asked for."""
+    count = select(func.count()).where(ProposalComment.proposal_id == proposal.id)
+    total = db.session.scalar(count) or 0
+    pages = max(1, -(-total // PER_PAGE))
+    page = pages if page is None else min(max(page, 1), pages)
     query = select(ProposalComment).where(ProposalComment.proposal_id == proposal.id)
-    return list(db.session.scalars(query.order_by(ProposalComment.id)))
+    query = query.order_by(ProposalComment.id).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
+    return Talk(list(db.session.scalars(query)), page, pages, total)
+
+
+def on_lines(proposal: Proposal, commit: str) -> list[ProposalComment]:
+    """Return the last of what was said about lines of one version, oldest first."""
+    query = select(ProposalComment).where(
+        ProposalComment.proposal_id == proposal.id, ProposalComment.commit_id == commit
+    )
+    newest = query.order_by(ProposalComment.id.desc()).limit(LINES_PER_PAGE)
+    return list(db.session.scalars(newest))[::-1]
+
+
+def people(proposal: Proposal) -> list[str]:
+    """Return who takes part, by name."""
+    query = select(ProposalComment.author).where(ProposalComment.proposal_id == proposal.id)
+    return sorted({proposal.author, *db.session.scalars(query.distinct())})
 
 
 def say(
@@ -44,7 +77,7 @@ def say(
         proposal_id=proposal.id,
         author_id=user.id,
         author=user.username,
-        text=parse_text(text),
+        text=parse_text(text, longest=TEXT_MAX),
         created_at=now,
     )
     if not said.text:

@@ -10,7 +10,9 @@ from orchestrator.commons.source import Source
 
 PEOPLE_MAX = 100
 FILES_MAX_BYTES = 16 << 20
-_SECONDS = 300.0
+_COUNT_SECONDS = 60.0
+_INDEX_SECONDS = 300.0
+"""Of the first push; the next one adds to what is there."""
 
 _LANGUAGES = {
     "Ada": "adb ads", "Assembly": "asm s", "C": "c h", "C#": "cs", "C++": "cc cpp cxx hh hpp hxx",
@@ -43,14 +45,14 @@ def measure(source: Source, head: str, known: dict[str, Any]) -> dict[str, Any]:
     if (earlier := known.get("head")) and _leads_to(source, earlier, head):
         counts.update(dict(known["people"]))
         span.append(f"^{parse_object(earlier)}")
-    summary = source.ask("shortlog", "-s", *span, "--", seconds=_SECONDS)
+    summary = source.ask("shortlog", "-s", *span, "--", seconds=_COUNT_SECONDS)
     for line in summary.decode(errors="replace").split("\n")[:-1]:
         number, _, name = line.partition("\t")
         counts[name] += int(number)
-    commits = int(source.ask("rev-list", "--count", parse_object(head), "--", seconds=_SECONDS))
+    counted = source.ask("rev-list", "--count", parse_object(head), "--", seconds=_COUNT_SECONDS)
     return {
         "head": head,
-        "commits": commits,
+        "commits": int(counted),
         "people": [list(pair) for pair in counts.most_common(PEOPLE_MAX)],
         "languages": languages(source, head),
     }
@@ -83,7 +85,7 @@ def index(source: Source) -> None:
     """Let git write down what makes walks quick: each commit's place and the paths it changed."""
     source.ask(
         "commit-graph", "write", "--reachable", "--changed-paths", "--split", "--no-progress",
-        seconds=_SECONDS,
+        seconds=_INDEX_SECONDS,
     )  # fmt: skip
 
 

@@ -7,14 +7,15 @@ goes in by ``stdin`` or ``environment``.
 
 import os
 import shutil
-import signal
-import subprocess
-import threading
+import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
+from orchestrator import children
+from orchestrator.children import Child
 from orchestrator.errors import RootBloodError
 
 SECONDS = 60.0
@@ -22,15 +23,19 @@ OUTPUT_BYTES_MAX = 64 << 20
 CHUNK_BYTES = 128 << 10
 _CPU_SECONDS = 1800
 _FILE_BYTES = 16 << 30
+_MEMORY_BYTES = 1 << 30
+"""Of one process, files that it maps aside: some bytes of deltas or trees unfold to any number."""
 _PROCESSES = 2000
 """Of all that git does at once: the kernel counts by user."""
 _LIMITS = (
     "prlimit",
     f"--cpu={_CPU_SECONDS}",
     f"--fsize={_FILE_BYTES}",
+    f"--data={_MEMORY_BYTES}",
     f"--nproc={_PROCESSES}",
     "--core=0",
 )
+_SETTLED = ("sh", "-c", 'umask 022 && cd / && unset OLDPWD && exec "$@"', "sh")
 _CONFIG = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -86,6 +91,17 @@ class TooLarge(RootBloodError):
     default_hint = "Clone the repository to see all of it."
 
 
+class TookTooLong(GitFailed, TooLarge):
+    """git had not ended in time, and was ended."""
+
+    slug = "took-too-long"
+    title = "That takes too long to find out"
+
+    def __init__(self, code: int, stderr: str) -> None:
+        super().__init__(code, stderr)
+        self.message = self.title  # what git said until then explains nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Git:
     """Runs git as ``uid`` (and the gid of the same number); None is whoever the server is."""
@@ -103,7 +119,7 @@ class Git:
     ) -> bytes:
         """Run ``git <arguments>`` on the bare ``repository`` and return what it wrote.
 
-        Raises: GitFailed, also when it took longer than ``seconds``; TooLarge.
+        Raises: GitFailed; TookTooLong, when it takes longer than ``seconds``; TooLarge.
         """
         with (
             _memory(stdin) as source,
@@ -112,23 +128,14 @@ class Git:
                 repository, *arguments, stdin=source, stderr=complaints, environment=environment
             ) as process,
         ):
-            assert process.stdout is not None
-            clock = threading.Timer(seconds, _kill, (process,))
-            clock.daemon = True
-            clock.start()
             try:
-                pieces, size = [], 0
-                while piece := process.stdout.read(CHUNK_BYTES):
-                    size += len(piece)
-                    if size > most:
-                        raise TooLarge
-                    pieces.append(piece)
-                code = process.wait()
-            finally:
-                clock.cancel()
-            if code != 0:
+                answer = _all(process, most, time.monotonic() + seconds)
+            except TimeoutError as error:
+                process.end()
+                raise TookTooLong(process.wait(), _tail(complaints)) from error
+            if (code := process.wait()) != 0:
                 raise GitFailed(code, _tail(complaints))
-            return b"".join(pieces)
+            return answer
 
     def text(self, repository: Path | None, *arguments: str) -> str:
         """Run git and return its output as text without the last newline. Raises: GitFailed."""
@@ -139,18 +146,26 @@ class Git:
         repository: Path | None,
         *arguments: str,
         environment: Mapping[str, str] | None = None,
+        seconds: float | None = None,
     ) -> Generator[bytes, None, None]:
-        """Run git and yield what it writes; closing the iterator ends it. Raises: GitFailed."""
+        """Run git and yield what it writes; closing the iterator ends it.
+
+        Raises: GitFailed; TookTooLong, when it has not ended after so many ``seconds``.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
         with (
             _memory() as complaints,
             self.process(
-                repository, *arguments, stdin=subprocess.DEVNULL, stderr=complaints,
+                repository, *arguments, stdin=DEVNULL, stderr=complaints,
                 environment=environment,
             ) as process,
         ):  # fmt: skip
-            assert process.stdout is not None
-            while piece := process.stdout.read(CHUNK_BYTES):
-                yield piece
+            try:
+                while piece := process.stdout.read(CHUNK_BYTES, _left(deadline)):
+                    yield piece
+            except TimeoutError as error:
+                process.end()
+                raise TookTooLong(process.wait(), _tail(complaints)) from error
             if (code := process.wait()) != 0:
                 raise GitFailed(code, _tail(complaints))
 
@@ -159,12 +174,12 @@ class Git:
         self,
         repository: Path | None,
         *arguments: str,
-        stdin: int = subprocess.PIPE,
-        stderr: int = subprocess.DEVNULL,
+        stdin: int = PIPE,
+        stderr: int = DEVNULL,
         environment: Mapping[str, str] | None = None,
         config: Sequence[str] = (),
         pass_fds: Sequence[int] = (),
-    ) -> Iterator[subprocess.Popen[bytes]]:
+    ) -> Iterator[Child]:
         """Run git with unbuffered pipes for the time of the block, then end it and its children."""
         process = self.start(
             repository, *arguments, stdin=stdin, stderr=stderr,
@@ -173,32 +188,27 @@ class Git:
         try:
             yield process
         finally:
-            end(process)
+            process.end()
 
     def start(
         self,
         repository: Path | None,
         *arguments: str,
-        stdin: int = subprocess.PIPE,
-        stderr: int = subprocess.DEVNULL,
+        stdin: int = PIPE,
+        stderr: int = DEVNULL,
         environment: Mapping[str, str] | None = None,
         config: Sequence[str] = (),
         pass_fds: Sequence[int] = (),
-    ) -> subprocess.Popen[bytes]:
-        """Start git for as long as the caller wants, who calls :func:`end`."""
+    ) -> Child:
+        """Start git for as long as the caller wants, who calls its ``end``."""
         where = [] if repository is None else [f"--git-dir={repository}"]
         settings = [part for line in (*_CONFIG, *config) for part in ("-c", line)]
-        return subprocess.Popen(
+        return children.start(
             [*self._confined(), "git", *settings, *where, *arguments],
+            _ENVIRONMENT | dict(environment or {}),
             stdin=stdin,
-            stdout=subprocess.PIPE,
             stderr=stderr,
-            bufsize=0,
-            cwd="/",
-            env=_ENVIRONMENT | dict(environment or {}),
-            start_new_session=True,
-            umask=0o022,
-            pass_fds=pass_fds,
+            inherited=pass_fds,
         )
 
     def _confined(self) -> list[str]:
@@ -206,31 +216,24 @@ class Git:
         confined = ["setpriv", "--no-new-privs"]
         if self.uid is not None:
             confined += [f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
-        return [*_LIMITS, *confined, "--"]
+        return [*_LIMITS, *confined, "--", *_SETTLED]
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process with all that it started, and let go of its pipes. Idempotent."""
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with suppress(OSError):
-                pipe.close()
-    if process.returncode is None:
-        _kill(process)
-        process.wait()
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else deadline - time.monotonic()
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    # TERM: git removes its locks and temporary files. What does not heed it is killed.
-    if process.poll() is not None:
-        return
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(2.0)
-        return
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _all(process: Child, most: int, deadline: float) -> bytes:
+    """Return what it writes until it ends. Raises: TooLarge, TimeoutError."""
+    pieces, size = [], 0
+    while piece := process.stdout.read(CHUNK_BYTES, deadline - time.monotonic()):
+        size += len(piece)
+        if size > most:
+            raise TooLarge
+        pieces.append(piece)
+    if not process.has_ended(deadline - time.monotonic()):
+        raise TimeoutError
+    return b"".join(pieces)
 
 
 @contextmanager
@@ -254,5 +257,5 @@ def _tail(descriptor: int) -> str:
 
 def missing_programs() -> list[str]:
     """Return which of the programs that running git needs are not on this machine."""
-    needed = ("git", "prlimit", "setpriv")
+    needed = ("git", "prlimit", "setpriv", "sh")
     return [name for name in needed if shutil.which(name, path=_ENVIRONMENT["PATH"]) is None]

@@ -1,23 +1,29 @@
 """How a repository came to be: commits, who wrote which line, what changed last."""
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.commons import reading
-from orchestrator.commons.git import GitFailed, TooLarge
+from orchestrator.commons.git import GitFailed, TookTooLong, TooLarge
 from orchestrator.commons.names import parse_object, parse_path
 from orchestrator.commons.reading import Kind, moment
-from orchestrator.commons.source import Source
+from orchestrator.commons.source import READ_SECONDS, Source
 from orchestrator.errors import Conflict, NotFound
+from orchestrator.offload import offload
 
 COMMITS_MAX = 500
 BLAMED_BYTES_MAX = 512 << 10
+WALKED_BYTES_MAX = 8 << 20
+"""Of the commits between branches: some 80,000."""
 LOOKED_AT = 400
 """Commits in which last_changes looks, unless it is told to look longer."""
+CHANGES_SECONDS = 10.0
 _FIELDS = ("%H", "%P", "%an", "%ae", "%at", "%cn", "%ct", "%s", "%b")
 _FORMAT = f"--format={'%x00'.join(_FIELDS)}"
+_TOO_LONG = "It takes too long to tell who wrote that file"
 _BLAME_HEAD = re.compile(rb"([0-9a-f]{40}) \d+ (\d+)(?: \d+)?")
 
 
@@ -106,14 +112,18 @@ def last_changes(
 ) -> dict[str, Commit]:
     """Return the commit that changed each of a folder's entries last.
 
-    What did not change in the last ``look`` commits of the folder is left out.
+    What did not change in the last ``look`` commits of the folder is left out; all is where
+    finding them takes too long.
     """
     folder = parse_path(path)
-    output = source.recall(
-        "log", "-z", "--raw", "--no-renames", "--no-abbrev", f"--format=%x01%n{_FORMAT[9:]}",
-        f"--max-count={look}", parse_object(commit), "--", *([folder] if folder else []),
-        seconds=60.0,
-    )  # fmt: skip
+    try:
+        output = source.recall(
+            "log", "-z", "--raw", "--no-renames", "--no-abbrev", f"--format=%x01%n{_FORMAT[9:]}",
+            f"--max-count={look}", parse_object(commit), "--", *([folder] if folder else []),
+            seconds=CHANGES_SECONDS,
+        )  # fmt: skip
+    except TookTooLong:
+        return {}
     missing, found = set(names), dict[str, Commit]()
     start = f"{folder}/".encode() if folder else b""
     for block in output.split(b"\x01\n")[1:]:
@@ -136,6 +146,14 @@ def last_changes(
 
 def blame(source: Source, commit: str, path: str) -> list[Blamed]:
     """Return who wrote which lines of a file. Raises: NotFound, Conflict (too large)."""
+    found = blame_within(READ_SECONDS, source, commit, path)
+    if found is None:
+        raise Conflict(_TOO_LONG)
+    return found
+
+
+def blame_within(seconds: float, source: Source, commit: str, path: str) -> list[Blamed] | None:
+    """Return what :func:`blame` does, or None after so many seconds; it is found meanwhile."""
     found = reading.entry(source, commit, path)
     if found.kind is not Kind.FILE:
         raise NotFound(f"'{path[:200]}' is not a file")
@@ -144,10 +162,10 @@ def blame(source: Source, commit: str, path: str) -> list[Blamed]:
     # Asked of the last commit that changed it, the answer outlives pushes that do not.
     (last,) = log(source, commit, path, count=1)
     try:
-        output = source.recall("blame", "--porcelain", last.id, "--", parse_path(path))
+        output = source.expect(seconds, "blame", "--porcelain", last.id, "--", parse_path(path))
     except (GitFailed, TooLarge) as error:
-        raise Conflict("It takes too long to tell who wrote that file") from error
-    return _blamed(output)
+        raise Conflict(_TOO_LONG) from error
+    return None if output is None else _blamed(output)
 
 
 def _blamed(output: bytes) -> list[Blamed]:
@@ -195,3 +213,44 @@ def ahead_behind(source: Source, base: str, head: str) -> tuple[int, int]:
     span = f"{parse_object(base)}...{parse_object(head)}"
     behind, ahead = source.recall("rev-list", "--count", "--left-right", span, "--").split()
     return int(ahead), int(behind)
+
+
+def distances(source: Source, base: str, heads: Collection[str]) -> dict[str, tuple[int, int]]:
+    """Return what :func:`ahead_behind` does for many heads, found in one walk.
+
+    It is empty where histories are unrelated or too long to count.
+    """
+    tips = [parse_object(tip) for tip in (base, *sorted(set(heads) - {base}))]
+    key = (source.id, ("distances", *tips))
+    if (counted := source.kept.get(key)) is None:
+        try:
+            shared = parse_object(source.recall("merge-base", "--octopus", *tips).decode().strip())
+            walked = source.ask(
+                "rev-list", "--topo-order", "--parents", *tips, f"^{shared}", "--",
+                most=WALKED_BYTES_MAX,
+            )  # fmt: skip
+        except (GitFailed, TooLarge):
+            return {}
+        source.kept.put(key, counted := offload(_count, tips, walked))
+    numbers = [int(number) for number in counted.split()]
+    return dict(zip(tips, zip(numbers[::2], numbers[1::2], strict=True), strict=True))
+
+
+def _count(tips: list[str], walked: bytes) -> bytes:
+    """Return how far each tip is ahead and behind, of commits by the tips that lead to them."""
+    leading = defaultdict[str, int](int)
+    for place, tip in enumerate(tips):
+        leading[tip] |= 1 << place
+    counts = Counter[int]()
+    for line in walked.decode().splitlines():
+        commit_id, *parents = line.split(" ")
+        mask = leading.pop(commit_id)
+        counts[mask] += 1
+        for parent in parents:
+            leading[parent] |= mask
+    found = []
+    for mine in (1 << place for place in range(len(tips))):
+        ahead = sum(number for mask, number in counts.items() if mask & mine and not mask & 1)
+        behind = sum(number for mask, number in counts.items() if mask & 1 and not mask & mine)
+        found.append(b"%d %d" % (ahead, behind))
+    return b"\n".join(found)

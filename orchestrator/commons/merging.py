@@ -13,7 +13,7 @@ from pathlib import Path
 
 from models import Method
 from orchestrator.commons import history
-from orchestrator.commons.git import GitFailed
+from orchestrator.commons.git import OUTPUT_BYTES_MAX, GitFailed
 from orchestrator.commons.names import parse_branch, parse_object
 from orchestrator.commons.source import Source
 from orchestrator.commons.store import Store
@@ -72,7 +72,7 @@ def conflicts(store: Store, both: Source, tip: str, head: str) -> list[str]:
     """
     key = (both.id, ("conflicts", tip, head))
     if (answer := both.kept.get(key)) is None:
-        with both.kept.turns, _borrowing(store, both) as place:
+        with both.turn(), _borrowing(store, both) as place:
             found = _merged_tree(place, tip, head)[1]
         answer = "\0".join(found).encode()
         both.kept.put(key, answer)
@@ -129,9 +129,11 @@ def _merged_tree(place: Source, ours: str, theirs: str) -> tuple[str, list[str]]
     try:
         for piece in place.flow(
             "merge-tree", "--write-tree", "--name-only", "--no-messages", "-z",
-            parse_object(ours), parse_object(theirs),
+            parse_object(ours), parse_object(theirs), seconds=SECONDS,
         ):  # fmt: skip
             answer += piece
+            if len(answer) > OUTPUT_BYTES_MAX:
+                raise Conflict("Too much of it conflicts to be looked at")
     except GitFailed as error:
         if error.code != 1 or not answer:
             raise Conflict("These histories have nothing in common") from error

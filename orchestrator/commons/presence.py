@@ -65,6 +65,14 @@ def person(viewer: User, now: datetime, username: str) -> Person:
     raise NotFound(f"Nobody here is called '{username[:40]}'")
 
 
+def owner(username: str) -> User:
+    """Return whose part of the commons that is. Raises: NotFound."""
+    found = db.session.scalar(select(User).where(User.username == username.replace("\0", "")))
+    if found is None or found.standing is not Standing.ACTIVE:
+        raise NotFound(f"Nobody here is called '{username[:40]}'")
+    return found
+
+
 def show(user: User, seen: bool) -> None:
     """Let others see when the user is here, or not."""
     with writing():

@@ -16,6 +16,7 @@ from models import (
     Repository,
     Stage,
     User,
+    Visibility,
     db,
     writing,
 )
@@ -107,7 +108,7 @@ def create(
     if not rights.allows(finding.level_of(user, offer.source), Level.WRITE):
         raise Forbidden("Only who can write to a branch can offer it", hint="Fork it first.")
     require_live(row)
-    head = _offered(platform, row, target, offer.source, branch)
+    head = _offered(platform, user, row, target, offer.source, branch)
     proposal = Proposal(
         repository_id=row.id,
         source_id=offer.source.id,
@@ -132,11 +133,11 @@ def create(
 
 
 def _offered(
-    platform: Platform, row: Repository, target: str, origin: Repository, branch: str
+    platform: Platform, user: User, row: Repository, target: str, origin: Repository, branch: str
 ) -> str:
     """Return the commit that ``branch`` offers to ``target``."""
-    both = source.of(platform, row, besides=origin)
-    head = reading.branch(source.of(platform, origin), branch)
+    both = source.of(platform, row, besides=origin, asker=user)
+    head = reading.branch(source.of(platform, origin, asker=user), branch)
     tip = reading.branch(both, target)
     if head is None or tip is None:
         missing = (origin.slug, branch) if head is None else (row.slug, target)
@@ -172,9 +173,9 @@ def _next_number(row: Repository) -> int:
     return (db.session.scalar(last) or 0) + 1
 
 
-def view(platform: Platform, proposal: Proposal) -> View:
-    """Return its content as it stands. Ends the read transaction under way."""
-    both = source.of(platform, proposal.repository, besides=proposal.source)
+def view(platform: Platform, proposal: Proposal, viewer: User | None = None) -> View:
+    """Return its content as it stands, for ``viewer``. Ends the read transaction under way."""
+    both = source.of(platform, proposal.repository, besides=proposal.source, asker=viewer)
     try:
         if proposal.stage is Stage.MERGED:
             return _merged_view(both, proposal)
@@ -260,7 +261,11 @@ def reopen(platform: Platform, user: User, now: datetime, proposal: Proposal) ->
     require_live(row)
     if origin is None:
         raise Conflict("The repository that it came from is gone")
-    head = _offered(platform, row, proposal.target_branch, origin, proposal.source_branch)
+    hidden = origin.visibility is Visibility.PRIVATE
+    if hidden and not rights.allows(finding.level_of(user, origin), Level.WRITE):
+        raise Forbidden("Only who can write to the hidden branch can offer it again")
+    target, branch = proposal.target_branch, proposal.source_branch
+    head = _offered(platform, user, row, target, origin, branch)
     with writing():
         proposal = held(proposal)
         require_stage(proposal, Stage.CLOSED)
@@ -290,10 +295,10 @@ def require_stage(proposal: Proposal, stage: Stage) -> None:
         raise Conflict(f"That proposal is {proposal.stage}")
 
 
-def parse_text(text: object) -> str:
+def parse_text(text: object, longest: int = TEXT_MAX) -> str:
     """Return ``text`` with plain line ends when it can be shown. Raises: BadInput."""
-    if isinstance(text, str) and len(text) <= TEXT_MAX and "\0" not in text:
+    if isinstance(text, str) and len(text) <= longest and "\0" not in text:
         return text.replace("\r\n", "\n").strip()
     raise BadInput(
-        "That text cannot be used", field="text", hint=f"Use at most {TEXT_MAX} characters."
+        "That text cannot be used", field="text", hint=f"Use at most {longest} characters."
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from models import Deed, Repository, User, Visibility, db, end_reading, writing
-from orchestrator.commons import activity, facts, history, reading, renewing, source
+from orchestrator.commons import activity, facts, history, reading, renewing, settling, source
 from orchestrator.commons.checks import Update
 from orchestrator.commons.git import GitFailed, TooLarge
 from orchestrator.commons.source import Source
@@ -24,7 +24,7 @@ def note(
     end_reading()
     if row is None or not updates:
         return
-    here = source.of(platform, row)
+    here = source.of(platform, row, asker=user, chore=True)
     branch = _default_branch(here, row, updates)
     told = [_told(here, update) for update in updates[:ANNOUNCED_MAX]]
     with writing():
@@ -41,7 +41,7 @@ def note(
 
 def measure(platform: Platform, row: Repository) -> None:
     """Measure what ``row`` holds and write it down. What git cannot tell is left as it was."""
-    here = source.of(platform, row)
+    here = source.of(platform, row, asker=row.owner, chore=True)
     private = row.visibility is Visibility.PRIVATE
     values: dict[str, object] = {}
     try:
@@ -57,6 +57,7 @@ def measure(platform: Platform, row: Repository) -> None:
             there.size_bytes = size
             for column, value in values.items():
                 setattr(there, column, value)
+    settling.settle(platform, row.owner)
 
 
 def _default_branch(here: Source, row: Repository, updates: Sequence[Update]) -> str:

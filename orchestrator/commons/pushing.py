@@ -5,7 +5,7 @@ are found to be good.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from orchestrator.commons import checks, finding, pushed, quota, repositories, s
 from orchestrator.commons.asking import Judge
 from orchestrator.commons.checks import Rules, Update
 from orchestrator.commons.names import RepoName
-from orchestrator.commons.store import DEFAULT_BRANCH
+from orchestrator.commons.store import DEFAULT_BRANCH, tree_bytes
 from orchestrator.commons.transport import Readable, Service, Terms
 from orchestrator.errors import NotFound, RootBloodError, SignInRequired
+from orchestrator.offload import offload
 from orchestrator.platform import Platform
 
 
@@ -44,7 +45,7 @@ class Visitor:
 def advertise(
     platform: Platform, who: Visitor, name: RepoName, service: Service, protocol: str
 ) -> Iterator[bytes]:
-    """Return what ``GET info/refs`` answers. Raises: NotFound, Forbidden."""
+    """Return what ``GET info/refs`` answers. Raises: NotFound, Forbidden, TooManyRequests."""
     if service is Service.FETCH:
         held: AbstractContextManager[Path] = nullcontext(_readable(platform, who, name))
     else:
@@ -55,7 +56,7 @@ def advertise(
             if row is None
             else nullcontext(source.path_of(platform, row))
         )
-    return _advertise(platform, held, service, protocol)
+    return _counted(platform, who, _advertise(platform, held, service, protocol))
 
 
 def _advertise(
@@ -68,20 +69,41 @@ def _advertise(
 def fetch(
     platform: Platform, who: Visitor, name: RepoName, protocol: str, body: Readable
 ) -> Iterator[bytes]:
-    """Return what ``POST git-upload-pack`` answers. Raises: NotFound."""
+    """Return what ``POST git-upload-pack`` answers. Raises: NotFound, TooManyRequests."""
     path = _readable(platform, who, name)
-    return transport.fetch(platform.store.git, path, protocol, body)
+    return _counted(platform, who, transport.fetch(platform.store.git, path, protocol, body))
 
 
 def push(
     platform: Platform, who: Visitor, name: RepoName, protocol: str, body: Readable
 ) -> Iterator[bytes]:
-    """Return what ``POST git-receive-pack`` answers. Raises: NotFound, Forbidden."""
+    """Return what ``POST git-receive-pack`` answers.
+
+    Raises: NotFound, Forbidden, TooManyRequests.
+    """
     row = _writable(who, name)
     end_reading()
     if row is None:
-        return _create(platform, who, name, protocol, body)
-    return _push(platform, who, row.id, source.path_of(platform, row), protocol, body)
+        return _counted(platform, who, _create(platform, who, name, protocol, body))
+    path = source.path_of(platform, row)
+    platform.store.tidy(path)
+    return _counted(platform, who, _push(platform, who, row.id, path, protocol, body))
+
+
+def _counted(platform: Platform, who: Visitor, answer: Iterator[bytes]) -> Iterator[bytes]:
+    """Return the answer, which is one of those that the visitor may have under way at once.
+
+    Raises: TooManyRequests.
+    """
+    counted = _while_counted(platform, who, answer)
+    next(counted)  # what was begun ends when it is closed, or forgotten before it is sent
+    return counted
+
+
+def _while_counted(platform: Platform, who: Visitor, answer: Iterator[bytes]) -> Iterator[bytes]:
+    with platform.transfers.one(who.user_id):
+        yield b""
+        yield from answer
 
 
 def _readable(platform: Platform, who: Visitor, name: RepoName) -> Path:
@@ -103,6 +125,8 @@ def _writable(who: Visitor, name: RepoName) -> Repository | None:
 def _push(
     platform: Platform, who: Visitor, row_id: int, path: Path, protocol: str, body: Readable
 ) -> Iterator[bytes]:
+    held = ExitStack()
+
     def judge(quarantine: Path, updates: Sequence[Update]) -> Sequence[str]:
         # Asked again: what was allowed when a long push began may not be any more.
         row = db.session.get(Repository, row_id, populate_existing=True)
@@ -113,13 +137,26 @@ def _push(
         except RootBloodError as error:
             return [str(error)]
         rules = _rules(platform, row.owner, row)
-        return checks.refusals(platform.store.git, path, quarantine, updates, rules)
+        refusals = checks.refusals(platform.store.git, path, quarantine, updates, rules)
+        return refusals or _hold(held, platform, row.owner, quarantine)
 
     def done(updates: Sequence[Update]) -> None:
         pushed.note(platform, who.user(), utcnow(), row_id, updates)
 
-    platform.store.tidy(path)
-    return transport.push(platform.store.git, path, protocol, body, _terms(platform, judge, done))
+    with held:  # until the row counts what was pushed, or nothing came of it
+        yield from transport.push(
+            platform.store.git, path, protocol, body, _terms(platform, judge, done)
+        )
+
+
+def _hold(held: ExitStack, platform: Platform, owner: User, quarantine: Path) -> Sequence[str]:
+    """Keep of the allowance what a push that may be brings, or return why it may not."""
+    try:
+        arrived = offload(tree_bytes, quarantine)
+        held.enter_context(quota.holding(platform, owner, arrived))
+    except RootBloodError as error:
+        return [str(error)]
+    return []
 
 
 def _create(
@@ -127,13 +164,13 @@ def _create(
 ) -> Iterator[bytes]:
     made: list[int] = []
 
-    with platform.store.workplace() as fresh:
+    with platform.store.workplace() as fresh, ExitStack() as held:
 
         def judge(quarantine: Path, updates: Sequence[Update]) -> Sequence[str]:
             rules = _rules(platform, who.user(), None)
             refusals = checks.refusals(platform.store.git, fresh, quarantine, updates, rules)
-            if refusals:
-                return refusals
+            if reasons := refusals or _hold(held, platform, who.user(), quarantine):
+                return reasons
             try:
                 row = repositories.create(
                     platform, who.user(), utcnow(), name.name, address=who.address
@@ -144,8 +181,8 @@ def _create(
             return []
 
         def done(updates: Sequence[Update]) -> None:
-            platform.store.adopt(fresh, name, private=False)
-            pushed.note(platform, who.user(), utcnow(), made[0], updates)
+            if repositories.fill(platform, made[0], fresh):
+                pushed.note(platform, who.user(), utcnow(), made[0], updates)
 
         yield from transport.push(
             platform.store.git, fresh, protocol, body, _terms(platform, judge, done)

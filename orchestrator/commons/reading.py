@@ -256,7 +256,7 @@ def blob(source: Source, commit: str, path: str) -> Blob:
 def raw(source: Source, commit: str, path: str) -> tuple[int, Generator[bytes, None, None]]:
     """Return a file's size and its bytes in chunks; close the iterator. Raises: NotFound."""
     found = _file(source, commit, path)
-    return found.size or 0, source.flow("cat-file", "blob", found.id)
+    return found.size or 0, source.download("cat-file", "blob", found.id)
 
 
 def _file(source: Source, commit: str, path: str) -> Entry:
@@ -279,7 +279,7 @@ def archive(source: Source, commit: str, prefix: str, kind: str) -> Generator[by
     """
     if kind not in ("zip", "tar.gz"):
         raise BadInput("Choose zip or tar.gz", field="format")
-    return source.flow(
+    return source.download(
         "archive", f"--format={kind}", f"--prefix={prefix}/", "--end-of-options",
         parse_object(commit),
     )  # fmt: skip

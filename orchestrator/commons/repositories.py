@@ -21,7 +21,7 @@ from models import (
 )
 from orchestrator import audit
 from orchestrator.access import require_active
-from orchestrator.commons import activity, quota, reading, source
+from orchestrator.commons import activity, quota, reading, renewing, settling, source
 from orchestrator.commons.names import RepoName, parse_branch, parse_repository
 from orchestrator.errors import (
     AllowanceReached,
@@ -75,9 +75,9 @@ def create(
     _add(row, user, now, "repository.created", Deed.CREATE, address)
     full, private = RepoName(user.username, row.name), visibility is Visibility.PRIVATE
     if built is None:
-        _on_disk(row, lambda: platform.store.create(full, private=private))
+        _on_disk(platform, row, lambda: platform.store.create(full, private=private))
     else:
-        _on_disk(row, lambda: platform.store.adopt(built, full, private=private))
+        _on_disk(platform, row, lambda: platform.store.adopt(built, full, private=private))
     activity.publish(platform)
     return row
 
@@ -90,7 +90,6 @@ def fork(
 
     Raises: BadInput, AlreadyExists, AllowanceReached.
     """
-    quota.require(platform, user, row.size_bytes)
     made = Repository(
         owner_id=user.id,
         name=parse_repository(row.name if name is None else name),
@@ -104,14 +103,17 @@ def fork(
         language=row.language,
         facts=row.facts,
     )
-    _add(made, user, now, "repository.forked", Deed.FORK, address, parent=row.slug)
+    with quota.holding(platform, user, row.size_bytes):  # from then on the row counts
+        _add(made, user, now, "repository.forked", Deed.FORK, address, parent=row.slug)
     private = row.visibility is Visibility.PRIVATE
     origin, copy = source.name_of(row), RepoName(user.username, made.name)
     end_reading()
     _on_disk(
+        platform,
         made,
         lambda: platform.store.fork(origin, copy, source_private=private, private=private),
     )
+    settling.settle(platform, user)
     activity.publish(platform)
     return made
 
@@ -143,10 +145,10 @@ def _require_free(owner_id: int, name: str) -> None:
         raise AlreadyExists(f"There is a repository named '{name}' already")
 
 
-def _on_disk(row: Repository, make: Callable[[], object]) -> None:
+def _on_disk(platform: Platform, row: Repository, make: Callable[[], Path]) -> None:
     """Make what the row stands for; without it there is no row."""
     try:
-        make()
+        platform.store.mark(make(), row.id)
     except BaseException:
         with writing():
             if (left := db.session.get(Repository, row.id)) is not None:
@@ -173,6 +175,8 @@ def change(
             for field, value in given.items():
                 setattr(locked, field, value)
             db.session.flush()
+            if "visibility" in given:
+                renewing.after_showing(user, now, locked)
             after = (source.name_of(locked), locked.visibility is Visibility.PRIVATE)
             audit.record(
                 now, user.username, "repository.changed", locked.slug, address=address,
@@ -191,7 +195,7 @@ def change(
         raise
     row = locked
     if "default_branch" in given:
-        place = source.of(platform, row)
+        place = source.of(platform, row, asker=user, chore=True)  # the row says so already
         place.ask("symbolic-ref", "HEAD", f"refs/heads/{row.default_branch}")
     activity.publish(platform)
     return row
@@ -213,10 +217,27 @@ def _checked(platform: Platform, user: User, row: Repository, change: Change) ->
     if {"name", "visibility"} & given.keys() and user.id != row.owner_id:
         raise Forbidden("Only the owner may rename, hide or publish a repository")
     if "default_branch" in given:
-        here = source.of(platform, row)
+        here = source.of(platform, row, asker=user)
         if reading.branches(here) and not reading.branch(here, str(given["default_branch"])):
             raise NotFound(f"There is no branch '{given['default_branch']}'")
     return given
+
+
+def fill(platform: Platform, row_id: int, built: Path) -> bool:
+    """Put what was pushed into an empty repository, wherever its row says that it lies by now.
+
+    Return False where it is gone: then nothing is put anywhere.
+    """
+    with writing():
+        query = select(Repository).where(Repository.id == row_id).with_for_update(of=Repository)
+        row = db.session.scalar(query.execution_options(populate_existing=True))
+        if row is None:
+            return False
+        # A rename within one disk, as in change(): nobody hides or renames it in between.
+        private = row.visibility is Visibility.PRIVATE
+        made = platform.store.adopt(built, source.name_of(row), private=private)
+        platform.store.mark(made, row.id)
+    return True
 
 
 def _move(platform: Platform, before: tuple[RepoName, bool], after: tuple[RepoName, bool]) -> None:
@@ -246,6 +267,7 @@ def remove(
         db.session.delete(row)
         audit.record(now, user.username, "repository.deleted", f"{full}", address=address)
     platform.store.delete(full, private=private)
+    settling.settle(platform, user)
     activity.publish(platform)
 
 

@@ -2,11 +2,12 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from models import Deed, User, writing
-from orchestrator.commons import activity, quota
+from orchestrator.commons import activity, quota, settling
 from orchestrator.commons.git import CHUNK_BYTES
 from orchestrator.commons.names import PATH_MAX
 from orchestrator.commons.transport import Readable
@@ -16,13 +17,15 @@ from orchestrator.platform import Platform
 
 DEPTH_MAX = 16
 _PART_BYTES_MAX = 200
+_STEP_BYTES = 8 << 20
+"""Of the allowance, taken at once for a file whose size nobody has told."""
 
 
 def parse_path(text: object) -> Path:
     """Return ``text`` as a relative path when a shared file can have it. Raises: BadInput."""
     if isinstance(text, str) and len(text) <= PATH_MAX:
         parts = text.split("/")
-        if len(parts) <= DEPTH_MAX and all(map(_is_part, parts)):
+        if len(parts) <= DEPTH_MAX and all(map(is_part, parts)):
             return Path(*parts)
     raise BadInput(
         "That is not a name for a shared file",
@@ -32,7 +35,13 @@ def parse_path(text: object) -> Path:
     )
 
 
-def _is_part(part: str) -> bool:
+def parse_directory(text: object) -> Path:
+    """Return ``text`` as the path of a directory; the share itself is empty. Raises: BadInput."""
+    return Path() if text == "" else parse_path(text)
+
+
+def is_part(part: str) -> bool:
+    """Return whether a shared file or a directory above it can have that name."""
     return (
         part != ""
         and not part.startswith(".")
@@ -41,38 +50,50 @@ def _is_part(part: str) -> bool:
     )
 
 
-def publish(platform: Platform, user: User, now: datetime, path: Path, body: Readable) -> int:
+def publish(
+    platform: Platform, user: User, now: datetime, path: Path, body: Readable, expected: int = 0
+) -> int:
     """Put a file into the user's share, or in the place of the one there; return its size.
 
+    Where ``expected`` bytes are too many, nothing is read.
     Raises: AllowanceReached, Conflict (a directory has that name, or a file that of one).
     """
-    room = quota.left(platform, user)
     descriptor, name = tempfile.mkstemp(prefix=".new-", dir=platform.store.private)
     fresh = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            size = 0
+        with os.fdopen(descriptor, "wb") as file, quota.holding(platform, user, expected) as hold:
+            size, held = 0, expected
             while piece := body.read(CHUNK_BYTES):
                 size += len(piece)
-                if size > room:
-                    raise AllowanceReached(
-                        f"Your allowance has {room / (1 << 20):,.1f} MiB left, less than that file"
-                    )
+                if size > held:
+                    held = _grow(hold, size)
                 offload(file.write, piece)
-        platform.store.publish(fresh, user.username, path)
+            file.flush()
+            platform.store.publish(fresh, user.username, path)
     except (IsADirectoryError, NotADirectoryError, FileExistsError):
         raise Conflict(
             "A directory and a file cannot have one name", hint="Choose another name."
         ) from None
     finally:
         fresh.unlink(missing_ok=True)
+    settling.settle(platform, user)
     with writing():
         activity.record(now, user, Deed.SHARE, None, path=str(path))
     activity.publish(platform)
     return size
 
 
+def _grow(hold: quota.Hold, needed: int) -> int:
+    """Keep some more than is needed so far, as far as there is; return how much is kept."""
+    with suppress(AllowanceReached):
+        hold.grow(needed + _STEP_BYTES)
+        return needed + _STEP_BYTES
+    hold.grow(needed)
+    return needed
+
+
 def remove(platform: Platform, user: User, path: Path) -> None:
     """Delete a file of the user's share. Raises: NotFound."""
     if not platform.store.withdraw(user.username, path):
         raise NotFound("You share no such file")
+    settling.settle(platform, user)

@@ -11,31 +11,17 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
-from git import Actor, Repo
-
 from orchestrator.commons.git import Git
-from orchestrator.commons.names import RepoName
 from orchestrator.commons.store import Store
 from orchestrator.errors import RootBloodError
 
-WELCOME = RepoName("rootblood", "welcome")
-
-_README = """# Welcome to /global
-
-This is the commons of this server: git repositories that every workspace can clone at the speed
-of the local disk.
-
-    git clone /global/rootblood/welcome.git
-
-Push to `/global/<your name>/<repository>` from a workspace, and it is there for everybody.
-"""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _MS_BIND = 4096  # <sys/mount.h>
 _MNT_DETACH, _UMOUNT_NOFOLLOW = 2, 8
 
 
 def prepare(root: Path, *, uid: int | None, run_root: Path) -> Store:
-    """Make the commons at ``root`` with its welcome repository; idempotent and crash-safe.
+    """Make the commons at ``root``, empty at first; idempotent and crash-safe.
 
     With a ``uid`` git runs as that user, and reaches ``root`` through a mount below ``run_root``.
     Raises: RootBloodError.
@@ -45,10 +31,6 @@ def prepare(root: Path, *, uid: int | None, run_root: Path) -> Store:
     store = Store.at(root, Git())
     if uid is not None:
         store = Store.at(_reachable(root, run_root), Git(uid), root)
-    if not store.path(WELCOME, private=False).exists():
-        _make_welcome(store)
-    elif uid is not None:
-        store.give_all(WELCOME)
     return store
 
 
@@ -57,20 +39,6 @@ def _move_old(old: Path, place: Path) -> None:
     if old.is_dir() and not place.exists():
         place.parent.mkdir(mode=0o711, exist_ok=True)
         old.rename(place)
-
-
-def _make_welcome(store: Store) -> None:
-    author = Actor("RootBlood", "welcome@rootblood.local")
-    with store.workplace() as bare:
-        tree = bare.parent / "tree"
-        with Repo.init(tree, initial_branch="main") as repo:
-            (tree / "README.md").write_text(_README)
-            repo.index.add(["README.md"])
-            repo.index.commit("Say what the commons is", author=author, committer=author)
-            built = bare.parent / "welcome.git"
-            repo.clone(str(built), bare=True, no_hardlinks=True).close()
-        store.adopt(built, WELCOME, private=False)
-        store.give_all(WELCOME)
 
 
 def _reachable(root: Path, run_root: Path) -> Path:

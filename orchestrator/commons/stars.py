@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
-from models import Deed, Repository, Star, User, db, one_at_a_time, writing
+from models import Activity, Deed, Repository, Star, User, db, one_at_a_time, writing
 from orchestrator.commons import activity
 from orchestrator.platform import Platform
 
@@ -15,14 +15,24 @@ def has_starred(viewer: User, row: Repository) -> bool:
 
 
 def star(platform: Platform, user: User, now: datetime, row: Repository) -> None:
-    """Like it; idempotent."""
+    """Like it; idempotent. Others learn of the first time only, however often it is taken back."""
     with writing():
         one_at_a_time(user.id)
         if has_starred(user, row):
             return
         db.session.add(Star(repository_id=row.id, user_id=user.id, at=now))
+        if _is_known(user, row):
+            return
         activity.record(now, user, Deed.STAR, row)
     activity.publish(platform)
+
+
+def _is_known(user: User, row: Repository) -> bool:
+    """Return whether it was told before that ``user`` likes it."""
+    told = select(Activity.id).where(
+        Activity.deed == Deed.STAR, Activity.actor_id == user.id, Activity.repository_id == row.id
+    )
+    return db.session.scalar(told.limit(1)) is not None
 
 
 def unstar(user: User, row: Repository) -> None:

@@ -12,12 +12,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.commons.git import Git
-from orchestrator.commons.names import RepoName
+from orchestrator.commons.names import RepoName, parse_full_name
+from orchestrator.errors import BadInput
 from orchestrator.offload import offload
 
 DEFAULT_BRANCH = "main"
@@ -25,6 +26,7 @@ SHARE = "share"
 """The directory beside an owner's public repositories that holds what is not git."""
 STALE_SECONDS = 3600.0
 """After which nobody can be at work on what has not changed since."""
+_MARK = "rootblood-id"
 _HOOK = Path(__file__).parent / "hooks" / "pre-receive"
 
 
@@ -78,6 +80,10 @@ class Store:
         """Return the directory of an owner's published files, or where it would be."""
         return self.public / owner / SHARE
 
+    def shares(self) -> dict[str, int]:
+        """Return the bytes of shared files, of each owner who has some."""
+        return {path.parent.name: tree_bytes(path) for path in self.public.glob(f"*/{SHARE}")}
+
     def create(
         self, name: RepoName, *, private: bool, default_branch: str = DEFAULT_BRANCH
     ) -> Path:
@@ -117,7 +123,37 @@ class Store:
             self._owner_directory(target.parent, private=to_private)
             self._clear(target)
             source.rename(target)
+        if to_private != private and target.exists():
+            # Moved out of sight is not enough: whoever stands in a directory keeps standing there.
+            _set_modes(target, 0o700 if to_private else 0o755)
         return target
+
+    def mark(self, path: Path, row_id: int) -> None:
+        """Write into a repository whose it is, for :meth:`places` after a crash."""
+        (path / _MARK).write_text(f"{row_id}\n")
+
+    def places(self) -> Iterator[tuple[RepoName, bool, int | None]]:
+        """Yield every repository on the disk: its name there, whether private, and its mark."""
+        for private in (False, True):
+            root = self.private if private else self.public
+            for path in sorted(root.glob("[!.]*/*.git")):
+                with suppress(BadInput):
+                    yield parse_full_name(path.parent.name, path.name), private, _marked(path)
+
+    def set_aside(self, name: RepoName, *, private: bool) -> Path:
+        """Move what is nobody's out of everybody's sight and reach, and return its path."""
+        lost = self.root / "lost"
+        lost.mkdir(mode=0o700, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=f"{name.owner}--{name.name}-", dir=lost))
+        self.path(name, private=private).rename(place / "repository.git")
+        return place
+
+    def sweep(self) -> None:
+        """Delete what a crash left of making and deleting repositories."""
+        before = time.time() - STALE_SECONDS
+        for left in (*self.private.glob(".new-*"), *self.private.glob(".gone-*")):
+            if _changed(left) < before:
+                offload(_remove, left) if left.is_dir() else left.unlink(missing_ok=True)
 
     def delete(self, name: RepoName, *, private: bool) -> None:
         """Delete a repository. Absent is success."""
@@ -201,10 +237,8 @@ class Store:
         self._give(path)
         path.chmod(0o700 if private else 0o755)
 
-    def give_all(self, name: RepoName) -> None:
-        """Make a public repository that others built git's own."""
-        path = self.path(name, private=False)
-        self._owner_directory(path.parent, private=False)
+    def give(self, path: Path) -> None:
+        """Make git's own what others wrote into a :meth:`workplace`."""
         for directory, _, files in os.walk(path):
             for entry in (directory, *(os.path.join(directory, file) for file in files)):
                 self._give(Path(entry))
@@ -230,6 +264,15 @@ def _install(source: Path, target: Path) -> None:
     fresh.rename(target)
 
 
+def _set_modes(path: Path, mode: int) -> None:
+    # From the top, each before it is listed: what git makes meanwhile lies behind a shut one.
+    path.chmod(mode)
+    for directory, names, _ in os.walk(path):
+        for name in names:
+            with suppress(FileNotFoundError):  # git has just done with it
+                os.chmod(os.path.join(directory, name), mode)
+
+
 def _remove(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
@@ -241,6 +284,13 @@ def _tidy(path: Path, before: float) -> None:
         newest = max((_changed(file) for file in (left, *left.rglob("*"))), default=0.0)
         if newest < before:
             _remove(left) if left in arrived else left.unlink(missing_ok=True)
+
+
+def _marked(path: Path) -> int | None:
+    try:
+        return int((path / _MARK).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _changed(path: Path) -> float:

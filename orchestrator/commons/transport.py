@@ -15,12 +15,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from subprocess import DEVNULL, Popen
-from typing import IO, Protocol
+from subprocess import DEVNULL
+from typing import Protocol
 
+from orchestrator.children import Child, Pipe
 from orchestrator.commons.asking import Judge, Questions
 from orchestrator.commons.checks import Update
-from orchestrator.commons.git import CHUNK_BYTES, Git, end
+from orchestrator.commons.git import CHUNK_BYTES, Git
 
 FETCH_BODY_BYTES_MAX = 64 << 20
 """What a client wants and has: some 50 bytes a ref or commit."""
@@ -82,7 +83,6 @@ def advertise(git: Git, repository: Path, service: Service, protocol: str) -> It
         None, service.command, "--stateless-rpc", "--advertise-refs", str(repository),
         stdin=DEVNULL, environment={"GIT_PROTOCOL": protocol},
     ) as process:  # fmt: skip
-        assert process.stdout is not None
         while piece := process.stdout.read(CHUNK_BYTES):
             yield piece
 
@@ -96,7 +96,6 @@ def fetch(git: Git, repository: Path, protocol: str, body: Readable) -> Iterator
         ) as process,
         _feeding(body, process, FETCH_BODY_BYTES_MAX),
     ):  # fmt: skip
-        assert process.stdout is not None
         while piece := process.stdout.read(CHUNK_BYTES):
             yield piece
 
@@ -122,7 +121,6 @@ def push(
                 _feeding(body, process, terms.bytes_max + UPDATES_BYTES_MAX),
             ):  # fmt: skip
                 pipes.hand_over()
-                assert process.stdout is not None
                 conversation = questions.conversation(process.stdout.fileno())
                 try:
                     yield from conversation
@@ -138,7 +136,7 @@ def push(
 
 
 @contextmanager
-def _feeding(body: Readable, process: Popen[bytes], most: int) -> Iterator[None]:
+def _feeding(body: Readable, process: Child, most: int) -> Iterator[None]:
     """Send the body to git meanwhile, and read all of it: the connection may be used again."""
     feeder = threading.Thread(target=_feed, args=(body, process, most), daemon=True)
     feeder.start()
@@ -151,7 +149,7 @@ def _feeding(body: Readable, process: Popen[bytes], most: int) -> Iterator[None]
         feeder.join()
 
 
-def _feed(body: Readable, process: Popen[bytes], most: int) -> None:
+def _feed(body: Readable, process: Child, most: int) -> None:
     assert process.stdin is not None
     listening = True
     try:
@@ -166,12 +164,11 @@ def _feed(body: Readable, process: Popen[bytes], most: int) -> None:
             process.stdin.close()
 
 
-def _wind_down(process: Popen[bytes]) -> None:
+def _wind_down(process: Child) -> None:
     """Let git notice that nobody is there any more, and clean up; a signal would keep it from that.
 
     See git's commit "tmp-objdir: skip clean up when handling a signal".
     """
-    assert process.stdout is not None
     poll = select.poll()
     poll.register(process.stdout.fileno(), select.POLLIN)
     deadline = time.monotonic() + _LEAVE_SECONDS
@@ -179,16 +176,16 @@ def _wind_down(process: Popen[bytes]) -> None:
         with suppress(BlockingIOError):
             if not os.read(process.stdout.fileno(), CHUNK_BYTES):
                 break
-    end(process)
+    process.end()
 
 
-def _write(pipe: IO[bytes], piece: bytes) -> bool:
+def _write(pipe: Pipe, piece: bytes) -> bool:
     """Write all of it; return whether anybody reads."""
     rest = memoryview(piece)
     try:
         while rest:
-            rest = rest[pipe.write(rest) or 0 :]
-    except (OSError, ValueError):  # closed, by git or by end()
+            rest = rest[pipe.write(rest) :]
+    except (OSError, ValueError):  # closed, by git or by its end()
         return False
     return True
 

@@ -41,9 +41,9 @@ class Home:
     owner: tuple[int, int]
     """uid and gid that the tree's root belongs to."""
     capacity_bytes: int
-    """What files and snapshots may take together."""
+    """What files and snapshots, and what is published, may take together."""
     reserved_bytes: int = 0
-    """Of the capacity, what snapshots take and files therefore may not."""
+    """Of the capacity, what others than files take."""
     known: bool = False
     """Its files are somewhere: where they are not found here, it is not made anew."""
 
@@ -112,10 +112,11 @@ class Storage(Protocol):
         Where a home could not be fitted, this differs from :attr:`Home.capacity_bytes`.
         """
 
-    def reserve(self, name: str, nbytes: int) -> None:
-        """Keep ``nbytes`` of the capacity from files, for snapshots. Ignored where not capped.
+    def reserve(self, name: str, nbytes: int, *, partly: bool = False) -> None:
+        """Keep ``nbytes`` of the capacity from files. Ignored where not capped or locked.
 
-        Raises: AllowanceReached, leaving things as they were, when files leave too little.
+        When files leave too little, ``partly`` keeps what can be had; else nothing changes.
+        Raises: AllowanceReached, unless ``partly``.
         """
 
     def brake(self, name: str, on: bool) -> None:

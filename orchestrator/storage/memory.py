@@ -84,15 +84,15 @@ class MemoryStorage:
         with self._guard:
             return self._open[name].reserved_bytes
 
-    def reserve(self, name: str, nbytes: int) -> None:
+    def reserve(self, name: str, nbytes: int, *, partly: bool = False) -> None:
         with self._guard:
             home = self._open.get(name)
             if home is None or Feature.CAPPED not in self.features:
                 return
-            if nbytes > home.reserved_bytes and (
-                self.used_bytes[name] + nbytes > home.capacity_bytes
-            ):
+            most = max(home.reserved_bytes, home.capacity_bytes - self.used_bytes[name])
+            if nbytes > most and not partly:
                 raise AllowanceReached("Your files leave too little space for snapshots")
+            nbytes = min(nbytes, most)
             self._open[name] = replace(home, reserved_bytes=nbytes)
 
     def brake(self, name: str, on: bool) -> None:

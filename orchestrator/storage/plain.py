@@ -99,7 +99,7 @@ class PlainStorage:
     def capacity(self, name: str) -> int | None:
         return None
 
-    def reserve(self, name: str, nbytes: int) -> None:
+    def reserve(self, name: str, nbytes: int, *, partly: bool = False) -> None:
         """Change nothing: there is no limit to reserve from."""
 
     def brake(self, name: str, on: bool) -> None:

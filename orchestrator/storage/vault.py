@@ -124,11 +124,11 @@ class VaultStorage:
         with translating():
             return image.capacity() if image.is_open() else None
 
-    def reserve(self, name: str, nbytes: int) -> None:
+    def reserve(self, name: str, nbytes: int, *, partly: bool = False) -> None:
         image = self._image(name)
         with self._alone(name), translating():
             if image.is_open():  # else it is the next unlocking's to do
-                ballast.reserve(image.point, nbytes)
+                ballast.reserve(image.point, nbytes, partly=partly)
 
     def brake(self, name: str, on: bool) -> None:
         point = self._image(name).point

@@ -147,7 +147,7 @@ def published(server: Server) -> str:
         seq -f 'value_%g = None  # and words that make the line long' 60 > src/deep/a.py &&
         git add . && git commit -qm Begin && git push -q /global/lovelace/engine main &&
         git switch -qc side && sed -i 3d src/deep/a.py && git commit -qam 'Take a line' &&
-        git tag v1 && git push -q /global/lovelace/engine side v1
+        git tag v1 && git push -q /global/lovelace/engine side v1 main:earlier
     """
     client = docker.from_env().api
     try:
@@ -209,6 +209,30 @@ def test_lines_are_chosen_by_their_numbers(
     expect(page).to_have_url(re.compile(r"#L2-L5$"))
     page.reload()
     expect(page.locator("tr.chosen")).to_have_count(4)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_a_log_is_divided_by_the_days_of_its_reader(
+    new_screen: Callable[..., Screen], published: str, zone: str
+) -> None:
+    screen = new_screen(timezone_id=zone).let_in("lovelace").go(f"{published}/commits/side")
+    written = "document.querySelector('time').dateTime"
+    options = '"en-GB", {dateStyle: "long"}'
+    day = screen.page.evaluate(f"new Date({written}).toLocaleDateString({options})")
+    expect(screen.page.locator(".day")).to_have_text([day])
+
+
+def test_the_title_of_a_proposal_follows_its_branch_until_it_is_changed(
+    new_screen: Callable[..., Screen], published: str
+) -> None:
+    page = new_screen().let_in("lovelace").go(f"{published}/proposals/new").page
+    source, title = page.get_by_label("From"), page.get_by_label("Title")
+    for branch, subject in (("earlier", "Begin"), ("side", "Take a line")):
+        source.select_option(f"lovelace/engine:{branch}")
+        expect(title).to_have_value(subject)
+    title.fill("Mine")
+    source.select_option("lovelace/engine:earlier")
+    expect(title).to_have_value("Mine")
 
 
 def test_branches_are_switched_by_keyboard(

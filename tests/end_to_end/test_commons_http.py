@@ -171,6 +171,20 @@ def test_a_server_killed_in_mid_push_corrupts_nothing(
     tree.ok("push", "--quiet", url(person, "hello"), "main")
 
 
+def test_a_crash_in_mid_rename_is_mended_by_the_next_start(
+    make_server: Callable[..., Server], people: Callable[..., Person], client: Client
+) -> None:
+    server = make_server().start()
+    person = people(server)
+    _, kept = published(person, client)
+    server.kill()
+    bare = server.data_dir / "commons" / "global" / person.username / "hello.git"
+    bare.rename(bare.with_name("renamed.git"))
+    server.start()
+    assert client.ok("ls-remote", url(person, "hello"), "main").split()[0] == kept
+    assert not bare.with_name("renamed.git").exists()
+
+
 def test_a_client_that_hangs_up_ends_git(person: Person, client: Client) -> None:
     tree, kept = published(person, client)
     (tree.where / "noise").write_bytes(secrets.token_bytes(100 << 20))

@@ -112,7 +112,8 @@ def test_the_door_asks_for_the_workspaces_own_secret(shell: Shell, ann: Person) 
 
 
 def test_only_the_owner_can_use_a_door(shell: Shell, ann: Person, docker_client: APIClient) -> None:
-    until(lambda: shell(ann, "ls /run/rootblood/commons.sock || true").strip(), "the door is there")
+    there = "cd /run/rootblood; [ ! -e commons.sock ] || [ ! -e commons.token ] || echo yes"
+    until(lambda: shell(ann, there).strip() == "yes", "the door is there")
     modes = shell(ann, "stat -c '%a %U' /run/rootblood/commons.sock /run/rootblood/commons.token")
     assert modes == f"600 {ann.username}\n" * 2
     info = docker_client.inspect_container(ann.container())
@@ -157,6 +158,7 @@ def test_shared_files_are_everybodys_to_read(shell: Shell, ann: Person, bob: Per
     path = f"/global/{ann.username}/share/numbers/table.csv"
     assert path in said
     assert shell(bob, f"cat {path}") == "data\n"
+    assert "  numbers/table.csv\n" in shell(ann, "rootblood-share --list")
     shell(ann, "rootblood-share --delete numbers/table.csv")
     shell(bob, f"test ! -e {path}")
     for name in ("../x", ".hidden", "a/../../x"):

@@ -90,6 +90,12 @@ def test_reserved_words_are_no_usernames(name: str) -> None:
         names.parse_username(name)
 
 
+@pytest.mark.parametrize("name", ["rootblood", "global", "share", "git"])
+def test_nobody_speaks_for_the_server_or_has_a_name_of_the_commons(name: str) -> None:
+    with pytest.raises(BadInput, match="is reserved"):
+        names.parse_username(name)
+
+
 def test_reserved_words_say_so() -> None:
     with pytest.raises(BadInput, match="'root' is reserved") as caught:
         names.parse_username("root")

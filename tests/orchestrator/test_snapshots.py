@@ -1,5 +1,6 @@
 """Snapshots as use cases, with a real restic on directories of this machine."""
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from models import Home, Reason, Snapshot, Standing, User, Workspace, db, writing
+from models import Home, Reason, Snapshot, Standing, User, Workspace, db, utcnow, writing
 from orchestrator import snapshot_room, snapshots
+from orchestrator.commons import share
 from orchestrator.errors import (
     AllowanceReached,
     Conflict,
@@ -60,6 +62,19 @@ def test_a_snapshot_is_written_down(platform: Platform, ann: User, home: Path) -
     assert platform.storage.reserved(home_of(ann)) == kept.snapshots_bytes
     assert not kept.snapshots_stale
     assert [one.id for one in snapshots.of_user(ann)] == [row.id]
+
+
+def test_a_snapshot_leaves_what_is_published_its_space(
+    platform: Platform, ann: User, home: Path
+) -> None:
+    take(platform, ann, "first")
+    share.publish(platform, ann, utcnow(), Path("file"), io.BytesIO(b"x" * 5000))
+    (home / "b.txt").write_text("two")
+    take(platform, ann, "second")
+    kept = row_of(ann)
+    assert kept.published_bytes == 5000
+    assert kept.reserved_bytes == kept.snapshots_bytes + 5000
+    assert platform.storage.reserved(home_of(ann)) == kept.reserved_bytes
 
 
 def test_what_takes_long_is_read_before_writes_are_held_again(

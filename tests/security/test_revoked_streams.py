@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from models import Login, User, db, utcnow
 from orchestrator import accounts, archives, tokens
+from orchestrator.commons import pushing
 from orchestrator.errors import SignInRequired
 from tests.app_fixtures import PASSWORD
 from tests.visitor import Visitor
@@ -74,6 +75,31 @@ def test_a_download_ends_with_the_token_that_began_it(
     ann.api("POST", "/api/v1/home/unlock", json={})
     thief = app.test_client()
     answer = thief.get("/api/v1/home/archive", headers=bearer("ann"), buffered=False)
+    with closing(answer) as stolen:
+        chunks = iter(stolen.response)
+        assert list(islice(chunks, 3)) == [b"x"] * 3
+        with app.app_context():
+            user = db.session.scalars(select(User)).one()
+            (row,) = tokens.of_user(user)
+            tokens.revoke(user, utcnow(), row.id, address="")
+        with pytest.raises(SignInRequired):
+            list(islice(chunks, 5))
+
+
+@pytest.mark.parametrize("service", ["git-upload-pack", "git-receive-pack"])
+def test_git_ends_with_the_token_that_began_it(
+    app: Flask,
+    bearer: Callable[[str], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    service: str,
+) -> None:
+    monkeypatch.setattr(license, "LOOK_SECONDS", 0.0)
+    for verb in ("fetch", "push"):
+        monkeypatch.setattr(pushing, verb, lambda *_: repeat(b"x"))
+    answer = app.test_client().post(
+        f"/git/ann/hello.git/{service}", headers=bearer("ann"), buffered=False,
+        content_type=f"application/x-{service}-request",
+    )  # fmt: skip
     with closing(answer) as stolen:
         chunks = iter(stolen.response)
         assert list(islice(chunks, 3)) == [b"x"] * 3

@@ -3,10 +3,16 @@
 import html
 import re
 import time
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 from flask import Flask
 
+from models import User
+from orchestrator.commons import source
+from orchestrator.commons.kept import READS_AT_ONCE, READS_EACH
+from orchestrator.commons.turns import Turns
+from orchestrator.platform import Platform
 from tests.visitor import Visitor
 from tests.web import written
 from tests.web.test_pages import shown
@@ -88,7 +94,7 @@ def test_branches_with_odd_names_have_working_links(app: Flask, ann: Visitor, bo
         ("escape.txt", b"\x1b[31mred\x1b]0;title\x07\x1b[2J", "␛[31mred"),
         ("trojan.c", "/* \u202e } \u2066if (x)\u2069 */".encode(), "␦"),
         ("deep.json", b"[" * 100_000, "98,000 more"),
-        ("deep.md", b"> " * 50_000 + b"x", "blockquote"),
+        ("deep.md", b"> " * 30_000 + b"x", "blockquote"),
         ("bad.md", b"# \xff\xfe\0", "not text"),
         ("x.svg", b"<svg onload='alert(1)'><script>alert(1)</script></svg>", "/raw/main/x.svg"),
     ],
@@ -199,3 +205,77 @@ def test_comments_do_nothing(app: Flask, ann: Visitor) -> None:
     ann.post(f"{answer.location}/comments", {"text": f"{SCRIPT}\n[x](javascript:alert(1))"})
     for path in (answer.location, f"{answer.location}/files", f"{EVIL}/proposals/", "/global"):
         harmless(shown(ann, path))
+
+
+class Seen(Turns):
+    """Turns for which nobody waits, and whose they were."""
+
+    def __init__(self) -> None:
+        said = {"refusal": "Too much is being looked at just now", "hint": "Wait."}
+        super().__init__(READS_AT_ONCE, each=READS_EACH, patience=0, **said)
+        self.whose: set[int] = set()
+
+    def one(self, who: int) -> AbstractContextManager[None]:
+        self.whose.add(who)
+        return super().one(who)
+
+
+@pytest.fixture
+def turns(platform: Platform) -> Seen:
+    platform.kept.turns = Seen()
+    return platform.kept.turns
+
+
+def number(app: Flask, name: str) -> int:
+    with app.app_context():
+        return User.query.filter_by(username=name).one().id
+
+
+def test_every_page_takes_the_turns_of_who_looks(
+    app: Flask, ann: Visitor, bob: Visitor, hello: str, turns: Seen
+) -> None:
+    written.commit(app, hello, {"README.md": "Hi"}, branch="side", begin="refs/heads/main^0")
+    form = {"source": "ann/hello:side", "target": "main", "title": "Side"}
+    turns.whose.clear()
+    assert ann.post(f"/global/{hello}/proposals/", form).location
+    ann.get(f"/global/{hello}/proposals/new")
+    assert turns.whose == {number(app, "ann")}
+    turns.whose.clear()
+    for path in (
+        "/", "/blob/main/src/a.py", "/raw/main/src/a.py", "/blame/main/src/a.py", "/commits/main",
+        "/commit/main", "/compare/main...side", "/branches", "/tags", "/proposals/1",
+        "/proposals/1/commits", "/proposals/1/files", "/archive/main.zip",
+    ):  # fmt: skip
+        bob.get(f"/global/{hello}{path}")
+    for path in ("branches", "tags", "tree", "raw?path=README.md", "commits", "commits/main",
+                 "blame?path=README.md", "compare?base=main&head=side", "proposals/1"):  # fmt: skip
+        bob.get(f"/api/v1/repos/{hello}/{path}")
+    assert turns.whose == {number(app, "bob")}
+    turns.whose.clear()
+    merged = ann.post(f"/global/{hello}/proposals/1/merge", {"method": "merge"})
+    assert merged.status_code == 303
+    assert turns.whose == {number(app, "ann")}
+
+
+def test_who_looks_at_too_much_at_once_waits_and_nobody_else(
+    app: Flask, ann: Visitor, bob: Visitor, hello: str, turns: Seen
+) -> None:
+    with ExitStack() as held:
+        for _ in range(READS_EACH):
+            held.enter_context(turns.one(number(app, "bob")))
+        for path in (f"/global/{hello}/commits/main", f"/api/v1/repos/{hello}/commits"):
+            refused = bob.get(path)
+            assert refused.status_code == 429
+            assert int(refused.headers["Retry-After"]) > 0
+            assert "Too much is being looked at" in refused.text
+            assert ann.get(path).status_code == 200
+    assert bob.get(f"/global/{hello}/commits/main").status_code == 200
+
+
+def test_what_git_does_not_tell_in_time_is_said_to_be_too_much(
+    bob: Visitor, hello: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "READ_SECONDS", 0.0)  # of what is begun to be shown
+    page = shown(bob, f"/global/{hello}/", 422)
+    assert "takes too long" in page
+    assert "Clone the repository" in page

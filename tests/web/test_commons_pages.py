@@ -1,15 +1,17 @@
 """The pages of the commons, empty and full, for everybody who may see them and nobody else."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
 from models import Level, User, Visibility, utcnow
-from orchestrator.commons import collaborators, finding
+from orchestrator.commons import collaborators, finding, history
 from tests.visitor import Visitor
 from tests.web import written
 from tests.web.test_pages import shown
+from tests.wire import wait_for
 from web import ROOT
 
 HELLO = "/global/ann/hello"
@@ -58,9 +60,44 @@ def test_commits_show_what_changed(bob: Visitor, hello: str) -> None:
     assert 'class="del"' in page
 
 
+def test_changes_without_lines_say_what_they_are(app: Flask, bob: Visitor, hello: str) -> None:
+    written.commit(app, "ann/hello", {"empty": "", "run.sh": "true\n"}, "Add two")
+    written.commit(app, "ann/hello", {"run.sh": "true\n"}, "Let it run", mode="100755")
+    written.commit(app, "ann/hello", {"run.sh": None, "start.sh": "true\n"}, mode="100755")
+    log = shown(bob, f"{HELLO}/commits/main")
+    third, second, first = re.findall(r'class="title"><a href="([^"]+)"', log)[:3]
+    assert "An empty file." in shown(bob, first)
+    assert "Only its mode changed." in shown(bob, second)
+    assert "The same lines under another name." in shown(bob, third)
+
+
+def test_a_comparison_of_a_branch_with_itself_asks_for_another(bob: Visitor, hello: str) -> None:
+    page = shown(bob, f"{HELLO}/compare/main...main")
+    assert "Choose two" in page
+    assert "0 files changed" not in page
+
+
+def test_commits_without_a_message_can_still_be_chosen(
+    app: Flask, bob: Visitor, hello: str
+) -> None:
+    written.commit(app, "ann/hello", {"b": "b"}, "")
+    for path in ("/", "/commits/main", "/branches", "/compare/v1...main"):
+        assert "(no message)" in shown(bob, f"{HELLO}{path}"), path
+
+
 def test_blame_names_who_wrote_it(bob: Visitor, hello: str) -> None:
-    page = shown(bob, f"{HELLO}/blame/feature/x/docs/guide.md")
-    assert "Bob," in page
+    path = f"{HELLO}/blame/feature/x/docs/guide.md"
+    wait_for(lambda: "Refresh" not in bob.get(path).headers, "who wrote it")
+    assert "Bob," in shown(bob, path)
+
+
+def test_blame_that_takes_long_comes_later(
+    bob: Visitor, hello: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "blame_within", lambda *_: None)
+    page = bob.get(f"{HELLO}/blame/main/src/a.py")
+    assert page.headers["Refresh"] == "1"
+    assert '<span class="k">return</span>' in page.text
 
 
 def test_archives_come_as_tar_and_zip(bob: Visitor, hello: str) -> None:
@@ -85,14 +122,29 @@ def test_archives_come_as_tar_and_zip(bob: Visitor, hello: str) -> None:
 def test_what_is_not_there_is_not_found(bob: Visitor, hello: str, path: str) -> None:
     answer = bob.get(f"{HELLO}{path}")
     assert answer.status_code in (404, 422), answer.text[:500]
+    assert "To the commons" in answer.text
 
 
 def test_an_empty_repository_says_how_to_push(app: Flask, ann: Visitor, bob: Visitor) -> None:
     ann.get("/global/-/new")
     answer = ann.post("/global/-/new", {"name": "hello", "visibility": "public"})
     assert answer.location == f"{HELLO}/"
-    assert "git push -u origin HEAD:main" in shown(ann, f"{HELLO}/")
+    page = shown(ann, f"{HELLO}/")
+    assert "git push -u origin HEAD:main" in page
+    assert "at the speed of the disk" not in page.partition("from anywhere else")[2]
     assert "git push -u origin" not in shown(bob, f"{HELLO}/")
+
+
+def test_a_new_repository_can_begin_with_a_readme(
+    ann: Visitor, bearer: Callable[[str], dict[str, str]]
+) -> None:
+    ann.get("/global/-/new")
+    answer = ann.post("/global/-/new", {"name": "hello", "visibility": "public", "readme": "on"})
+    assert answer.location == f"{HELLO}/"
+    assert '<h1 id="readme-hello">hello</h1>' in shown(ann, f"{HELLO}/")
+    body = {"name": "other", "readme": True}
+    assert ann.client.post("/api/v1/repos", json=body, headers=bearer("ann")).status_code == 201
+    assert '<h1 id="readme-other">other</h1>' in shown(ann, "/global/ann/other/")
 
 
 @pytest.mark.parametrize("name", ["", "..", "a b", "x.git", "a" * 65, "-x"])
@@ -242,7 +294,8 @@ def test_every_template_of_the_commons_is_rendered(
     form = {"source": "ann/hello:side", "target": "main", "title": "Side"}
     offered = ann.post(f"{HELLO}/proposals/", form).location
     for path in (
-        "/global", "/global/ann/", "/global/-/new", "/global/ann/empty/", offered,
+        "/global", "/global/ann/", "/global/ann/-/share/", "/global/-/new", "/global/ann/empty/",
+        offered,
         *(HELLO + part for part in (
             "/", "/blob/main/src/a.py", "/blame/main/src/a.py", "/commits/main", "/commit/main",
             "/compare/main...side", "/tags", "/proposals/", "/proposals/new", "/settings", "/forks",
@@ -252,5 +305,5 @@ def test_every_template_of_the_commons_is_rendered(
     bob.get("/global/-/feed")
     files = {f"commons/{path.name}" for path in (ROOT / "templates/commons").glob("*.html")}
     parts = {"commons/_pieces.html", "commons/_repository.html", "commons/_clone.html",
-             "commons/_diff.html"}  # fmt: skip
+             "commons/_diff.html", "commons/_share.html"}  # fmt: skip
     assert files - parts == {name for name in rendered if name.startswith("commons/")}

@@ -1,5 +1,6 @@
 """Proposals on pages: offered, talked about, merged, closed, and refused where they should be."""
 
+import html
 import re
 
 import pytest
@@ -51,6 +52,32 @@ def test_a_proposal_is_talked_about_and_merged(ann: Visitor, bob: Visitor, offer
     assert 'return</span> <span class="mi">3' in shown(bob, f"{HELLO}/blob/main/src/a.py")
 
 
+def test_a_long_discussion_has_pages(
+    ann: Visitor, offer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.commons.discussion.PER_PAGE", 2)
+    shown(ann, offer)
+    for text in ("first", "second", "third"):
+        ann.post(f"{offer}/comments", {"text": f"It is the {text}"})
+    newest, oldest = shown(ann, offer), shown(ann, f"{offer}?page=1")
+    assert "the third" in newest
+    assert "the first" not in newest
+    assert 'href="?page=1"' in newest
+    assert "the first" in oldest
+    assert "the third" not in oldest
+    assert shown(ann, f"{offer}?page=x", 422)
+
+
+def test_a_hidden_source_is_not_named(ann: Visitor, bob: Visitor, offer: str) -> None:
+    assert "bob/hello" in shown(ann, offer)
+    shown(bob, "/global/bob/hello/settings")
+    bob.post("/global/bob/hello/settings/hide")
+    page = shown(ann, offer)
+    assert "bob/hello" not in page
+    assert "a hidden repository" in page
+    assert "bob/hello" in shown(bob, offer)
+
+
 def test_a_proposal_can_be_spoken_about_without_scripts(ann: Visitor, offer: str) -> None:
     page = shown(ann, f"{offer}/files?at=new:2:src/a.py")
     assert 'id="speaking"' in page
@@ -95,6 +122,42 @@ def test_a_proposal_without_a_branch_is_refused_in_words(bob: Visitor, offer: st
         bob.post(f"{HELLO}/proposals/", {"source": "bob/hello:three", "title": ""}).status_code
         == 422
     )
+
+
+def test_the_title_offered_is_that_of_the_branch_asked_for(
+    app: Flask, bob: Visitor, offer: str
+) -> None:
+    written.commit(
+        app, "bob/hello", {"b": "b"}, "Later", branch="later", begin="refs/heads/main^0",
+        at=written.BEGIN + 99,
+    )  # fmt: skip
+    assert 'name="title" type="text" value="Later"' in shown(bob, f"{HELLO}/proposals/new")
+    page = shown(bob, f"{HELLO}/proposals/new?source=bob/hello:three")
+    assert 'name="title" type="text" value="Return three"' in page
+
+
+def test_commands_to_copy_hold_a_branch_as_one_word(
+    app: Flask, ann: Visitor, bob: Visitor, offer: str
+) -> None:
+    branch = "x;touch${IFS}y"
+    written.commit(app, "bob/hello", {"b": "b"}, "Be bad", branch=branch, begin="refs/heads/main^0")
+    form = {"source": f"bob/hello:{branch}", "target": "main", "title": "Bad"}
+    made = bob.post(f"{HELLO}/proposals/", form).location
+    command = html.unescape(re.search(r'id="fetch">([^<]+)<', shown(ann, made))[1])
+    assert command == f"git fetch /global/bob/hello '{branch}'"
+
+
+def test_an_archived_repository_asks_for_no_proposals(
+    ann: Visitor, bob: Visitor, offer: str
+) -> None:
+    pages = (f"{HELLO}/proposals/", f"{HELLO}/proposals/new", "/global/bob/hello/")
+    words = ("New proposal</a>", "Propose it", "Propose a change to it")
+    for page, word in zip(pages, words, strict=True):
+        assert word in shown(bob, page)
+    shown(ann, f"{HELLO}/settings")
+    ann.post(f"{HELLO}/settings/archive")
+    for page, word in zip(pages, words, strict=True):
+        assert word not in shown(bob, page)
 
 
 def test_a_proposal_outlives_its_fork(app: Flask, ann: Visitor, bob: Visitor, offer: str) -> None:

@@ -2,10 +2,14 @@
 
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from models import User
+from orchestrator.platform import TRANSFERS_EACH, Platform
 from tests.visitor import Visitor
 
 REFS = "/git/ann/hello.git/info/refs?service=git-receive-pack"
@@ -73,3 +77,21 @@ def test_a_form_cannot_push(client: FlaskClient, bearer: Bearer) -> None:
 def test_a_header_does_not_make_a_door(client: FlaskClient) -> None:
     headers = {"rootblood.door": "x", "Rootblood-Door": "x"}
     assert client.get(REFS, headers=headers).status_code == 401
+
+
+def test_who_has_too_many_under_way_is_told_when_to_come_back(
+    app: Flask, client: FlaskClient, platform: Platform, bearer: Bearer
+) -> None:
+    headers = basic(bearer("ann"))
+    with app.app_context():
+        ann = User.query.filter_by(username="ann").one().id
+    with ExitStack() as under_way:
+        for _ in range(TRANSFERS_EACH):
+            under_way.enter_context(platform.transfers.one(ann))
+        answer = client.get(REFS, headers=headers)
+    assert answer.status_code == 429
+    assert answer.mimetype == "text/plain"
+    assert "Wait until some of yours have ended" in answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+    for _ in range(TRANSFERS_EACH + 1):
+        assert client.get(REFS, headers=headers).status_code == 200

@@ -41,3 +41,6 @@ def test_every_line_that_leaves_a_row_arrives_at_the_next(history: History) -> N
         assert len([line for line in row.lines if line[0] is None]) == len(parents)
         drawing = graph.drawn(row, graph.width(made))
         assert drawing.count("<path") == len(row.lines)
+        assert drawing.count('class="above') == len(
+            [line for line in row.lines if line[0] is not None]
+        )

@@ -64,3 +64,22 @@ def test_a_lexer_that_dawdles_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names_stay_on_one_line() -> None:
     assert visible.name("a\nb\x1b[0m\t\u202egpj.exe\x7f\ud800") == "a␊b␛[0m␉␦gpj.exe␡?"
+
+
+@pytest.mark.parametrize("language", ["python", "html+ng2", "html+jinja"])
+def test_what_takes_too_long_is_plain(language: str) -> None:
+    text = "<b>{{ x }}</b>\n" * 50
+    assert "<span" in "".join(highlight.lines(text, language=language))
+    assert (
+        highlight.lines(text, language=language, seconds=1e-9)
+        == [Markup.escape("<b>{{ x }}</b>")] * 50
+    )
+
+
+def test_a_lexer_of_two_is_told_to_stop_before_it_has_read_all() -> None:
+    """It yields no token before."""
+    lexer = highlight._lexer("", "html+ng2")
+    assert lexer is not None
+    highlight._limit(lexer, 0.0)
+    with pytest.raises(TimeoutError):
+        next(iter(lexer.language_lexer.get_tokens_unprocessed("{{ x }}")))

@@ -1,13 +1,15 @@
 """Documents by anybody, in everybody's session: they look right and do nothing."""
 
 import html.parser
+import itertools
 import time
+import types
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.markdown import Base, render
+from web.markdown import CHARS_MAX, Base, attempt, render
 
 BASE = Base("/global/ann/hello", "feature/x", "docs")
 
@@ -144,11 +146,33 @@ def test_control_characters_and_overrides_are_seen() -> None:
 )  # fmt: skip
 def test_a_hostile_document_takes_bounded_time(text: str) -> None:
     start = time.process_time()
-    render(text, BASE)
+    render(text[:CHARS_MAX], BASE)
     assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 9000, "![" * 5000, "*a " * 3000, "> a\n" * 3000, "a\n" * 3000]
+)
+def test_a_document_whose_time_is_up_is_shown_as_written(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = itertools.count()
+    clock = types.SimpleNamespace(thread_time=lambda: next(looks) / 1000)
+    assert attempt(text[:30], BASE) is not None
+    monkeypatch.setattr("web.markdown.time", clock)
+    assert attempt(text, BASE) is None
+    assert render(text, BASE).startswith('<pre class="plain-text">')
 
 
 def test_a_very_long_document_is_shown_as_written() -> None:
     page = render("# x\n" + "word " * 100_000, BASE)
     assert page.startswith('<pre class="plain-text"># x')
-    assert len(page) < 250_000
+    assert len(page) < 80_000
+    assert "the beginning of a long document" in page
+
+
+def test_code_is_plain_once_a_document_took_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "```python\nimport x\n```\n"
+    assert "<span" in render(code)
+    monkeypatch.setattr("web.markdown.COLOURING_SECONDS_MAX", 0.0)
+    assert "<span" not in render(code)

@@ -25,6 +25,7 @@ def test_an_account_is_shown_with_its_use(ann: Visitor, bob: Visitor) -> None:
     shown = ann.get(BOB).json
     assert shown["use"] == {
         "workspaces": 1, "running": 1, "files_bytes": 0, "snapshots_bytes": 0, "images_bytes": 0,
+        "published_bytes": 0,
         "locked": False, "hours": 0.0,
     }  # fmt: skip
     assert (shown["username"], shown["role"], shown["standing"]) == ("bob", "user", "active")

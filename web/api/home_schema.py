@@ -14,6 +14,7 @@ class HomeSplit(BaseModel):
     files_bytes: int | None = Field(description="Null where the storage cannot tell cheaply.")
     snapshots_bytes: int
     images_bytes: int
+    published_bytes: int = Field(description="In the commons: repositories and shared files.")
 
 
 class Job(BaseModel):

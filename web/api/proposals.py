@@ -64,7 +64,8 @@ def create_proposal(owner: str, repo: str, body: schema.NewProposal) -> schema.P
 def get_proposal(owner: str, repo: str, number: int) -> schema.ProposalView:
     """Return a proposal with its commits and changes, and whether it can be merged."""
     row = _found(owner, repo, number)
-    return present.view(caller().user, row, proposals.view(platform(), row))
+    viewer = caller().user
+    return present.view(viewer, row, proposals.view(platform(), row, viewer))
 
 
 @operation("PATCH", NUMBERED, tag="commons", body=schema.ProposalChange, answer=schema.Proposal)
@@ -92,11 +93,17 @@ def merge_proposal(owner: str, repo: str, number: int, body: schema.Merge) -> sc
     )
 
 
-@operation("GET", f"{NUMBERED}/comments", tag="commons", answer=schema.Comments)
+@operation(
+    "GET",
+    f"{NUMBERED}/comments",
+    tag="commons",
+    answer=schema.Comments,
+    query=(("page", "From 1, the oldest."),),
+)
 def list_comments(owner: str, repo: str, number: int) -> schema.Comments:
-    """List what was said about a proposal, oldest first."""
-    said = discussion.of(_found(owner, repo, number))
-    return schema.Comments(comments=[present.comment(one) for one in said])
+    """List what was said about a proposal, oldest first, 50 a page."""
+    found = discussion.of(_found(owner, repo, number), whole_number("page", 1))
+    return schema.Comments(comments=[present.comment(one) for one in found.said], total=found.total)
 
 
 @operation("POST", f"{NUMBERED}/comments", tag="commons", body=schema.NewComment,

@@ -3,7 +3,7 @@
 from flask import Response, request
 
 from models import Level, Repository, Visibility, utcnow
-from orchestrator.commons import collaborators, export, finding, repositories, stars
+from orchestrator.commons import beginning, collaborators, export, finding, repositories, stars
 from orchestrator.commons.finding import Order, Query
 from orchestrator.commons.repositories import Change
 from orchestrator.errors import BadInput
@@ -11,6 +11,7 @@ from web import present_commons as present
 from web.api import schema_commons as schema
 from web.api.operation import operation
 from web.identity import address, caller, platform
+from web.license import licensed
 
 ONE = "/repos/<owner>/<repo>"
 _SEARCH = (
@@ -63,9 +64,10 @@ def list_repositories() -> schema.Repositories:
 @operation("POST", "/repos", tag="commons", body=schema.NewRepository, answer=schema.Repository,
            status=201)  # fmt: skip
 def create_repository(body: schema.NewRepository) -> schema.Repository:
-    """Publish an empty repository of your own. A push to a name that is free does so, too."""
+    """Publish a repository of your own. A push to a name that is free does so, too."""
+    make = beginning.create_with_readme if body.readme else repositories.create
     return _shown(
-        repositories.create(
+        make(
             platform(),
             caller().user,
             utcnow(),
@@ -83,9 +85,10 @@ def export_repositories() -> Response:
 
     Each repository is a git bundle, which 'git clone' takes.
     """
-    user = caller().user
+    who = caller()
+    user = who.user
     pieces = export.tar(platform(), user)
-    response = Response(pieces, mimetype="application/x-tar")
+    response = Response(licensed(pieces, who), mimetype="application/x-tar")
     name = f"{user.username}-repositories-{utcnow():%Y%m%d-%H%M}.tar"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["X-Accel-Buffering"] = "no"

@@ -13,14 +13,16 @@ from web.api import schema_commons as schema
 from web.api.operation import operation
 from web.api.repos import ONE, whole_number
 from web.identity import caller, platform
+from web.license import licensed
 
 _REVISION = ("revision", "A branch, a tag or a commit; the default branch unless given.")
 _PATH = ("path", "From the top of the repository.")
 
 
 def _opened(owner: str, repo: str) -> tuple[Repository, Source]:
-    row = finding.find(caller().user, owner, repo)
-    return row, source.of(platform(), row)
+    viewer = caller().user
+    row = finding.find(viewer, owner, repo)
+    return row, source.of(platform(), row, asker=viewer)
 
 
 def _at(owner: str, repo: str) -> tuple[Source, str]:
@@ -69,7 +71,7 @@ def download_file(owner: str, repo: str) -> Response:
     """Download a file as it is."""
     here, commit = _at(owner, repo)
     size, pieces = reading.raw(here, commit, _path())
-    response = Response(pieces, mimetype="application/octet-stream")
+    response = Response(licensed(pieces, caller()), mimetype="application/octet-stream")
     response.headers["Content-Disposition"] = "attachment"
     response.content_length = size
     response.call_on_close(pieces.close)
@@ -83,7 +85,7 @@ def download_archive(owner: str, repo: str) -> Response:
     here, commit = _at(owner, repo)
     kind = request.args.get("format", "tar.gz")
     pieces = reading.archive(here, commit, f"{repo}-{commit[:12]}", kind)
-    response = Response(pieces, mimetype="application/octet-stream")
+    response = Response(licensed(pieces, caller()), mimetype="application/octet-stream")
     name = f"{repo}-{commit[:12]}.{kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.call_on_close(pieces.close)

@@ -97,6 +97,7 @@ class Use(BaseModel):
     files_bytes: int | None = Field(description="Null where the storage cannot tell cheaply.")
     snapshots_bytes: int
     images_bytes: int
+    published_bytes: int
     locked: bool
     hours: float = Field(description="That workspaces ran this week, added up.")
 

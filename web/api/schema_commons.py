@@ -15,6 +15,7 @@ class NewRepository(Input):
     name: str
     description: str = ""
     visibility: Vis = "public"
+    readme: bool = Field(False, description="Begin with a README.")
 
 
 class RepositoryChange(Input):
@@ -53,6 +54,19 @@ class Repository(BaseModel):
 class Repositories(BaseModel):
     repositories: list[Repository]
     total: int
+
+
+class SharedFile(BaseModel):
+    name: str
+    path: str = Field(description="Relative to the share.")
+    type: Literal["file", "dir"]
+    size_bytes: int
+    modified_at: datetime
+
+
+class SharedFiles(BaseModel):
+    path: str
+    files: list[SharedFile] = Field(description="At most 1,000.")
 
 
 class Person(BaseModel):
@@ -267,6 +281,7 @@ class Comment(BaseModel):
 
 class Comments(BaseModel):
     comments: list[Comment]
+    total: int
 
 
 class Happening(BaseModel):

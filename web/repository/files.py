@@ -19,6 +19,8 @@ from orchestrator.errors import NotFound
 from orchestrator.offload import offload
 from web import highlight, markdown, visible
 from web.forms import number
+from web.identity import caller
+from web.license import licensed
 from web.repository.page import opened, pages, show, url
 
 ENTRIES_A_PAGE = 500
@@ -177,7 +179,7 @@ def raw(owner: str, name: str, rest: str) -> Response:
     _, commit, path = reading.split(source, rest.strip("/"))
     size, chunks = reading.raw(source, commit, path)
     kind, first = _kind_of(path, chunks)
-    response = Response(chain([first], chunks), mimetype=kind)
+    response = Response(licensed(chain([first], chunks), caller()), mimetype=kind)
     response.call_on_close(getattr(chunks, "close", lambda: None))
     response.content_length = size
     response.headers["Content-Security-Policy"] = _ALONE

@@ -12,11 +12,17 @@ from orchestrator.commons.history import Blamed, Commit
 from orchestrator.errors import BadInput, NotFound
 from web import graph, patch
 from web.forms import number
+from web.identity import caller
+from web.license import licensed
 from web.repository.files import crumbs, kept_as, lines_of
 from web.repository.page import found, opened, pages, show, url
 
 COMMITS_A_PAGE = 40
 REFS_MAX = 500
+COMPARED_MAX = 100
+"""Of the branches, with the default one."""
+BLAME_SECONDS = 0.05
+"""For a page to wait for who wrote the lines; then it comes without, and again a moment later."""
 
 
 @pages.get("/commits/")
@@ -95,23 +101,25 @@ def compare_form(owner: str, name: str) -> BaseResponse:
 
 
 @pages.get("/blame/<anything:rest>")
-def blame(owner: str, name: str, rest: str) -> str:
-    """Show who wrote which line of a file, and when."""
+def blame(owner: str, name: str, rest: str) -> Response:
+    """Show who wrote which line of a file, and when, as soon as that is known."""
     row, source = opened(owner, name)
     revision, commit, path = reading.split(source, rest.strip("/"))
     file = reading.blob(source, commit, path)
     if file.binary or file.truncated:
         raise BadInput("That file has no lines to show", field="path")
-    blocks = history.blame(source, commit, path)
+    history.blame_within(0, source, commit, path)  # begun first: it takes longest
     lines = lines_of(file)
     branches, tags = reading.refs(source)
-    return show(
+    blocks = history.blame_within(BLAME_SECONDS, source, commit, path)
+    page = show(
         "blame", row, "code",
         revision=revision, commit=commit, path=path, crumbs=crumbs(path), file=file,
-        blocks=[(block, heat) for block, heat in zip(blocks, _heats(blocks), strict=True)],
+        blocks=None if blocks is None else list(zip(blocks, _heats(blocks), strict=True)),
         lines=lines, view="blame",
         branches=branches, tags=tags,
     )  # fmt: skip
+    return Response(page, headers={"Refresh": "1"} if blocks is None else {})
 
 
 def _heats(blocks: list[Blamed]) -> list[int]:
@@ -127,10 +135,9 @@ def branches(owner: str, name: str) -> str:
     row, source = opened(owner, name)
     listed = reading.branches(source)
     main = next((ref.commit for ref in listed if ref.name == row.default_branch), None)
-    rows = [
-        (ref, history.ahead_behind(source, main, ref.commit) if main and number < 30 else None)
-        for number, ref in enumerate(listed[:REFS_MAX])
-    ]
+    near = [ref.commit for ref in listed[:COMPARED_MAX]]
+    distances = history.distances(source, main, near) if main else {}
+    rows = [(ref, distances.get(ref.commit)) for ref in listed[:REFS_MAX]]
     return show("refs", row, "branches", rows=rows, total=len(listed), kind="branches")
 
 
@@ -153,7 +160,7 @@ def archive(owner: str, name: str, rest: str) -> Response:
             commit = reading.resolve(source, revision)
             stem = f"{row.name}-{revision.replace('/', '-')}"
             chunks = reading.archive(source, commit, row.name, suffix.removeprefix("."))
-            response = Response(chunks, mimetype=kind)
+            response = Response(licensed(chunks, caller()), mimetype=kind)
             response.call_on_close(getattr(chunks, "close", lambda: None))
             response.headers["Content-Disposition"] = kept_as(stem + suffix)
             return response

@@ -1,10 +1,8 @@
 """Proposals to a repository: the list, a new one, one with its commits and changes."""
 
-from functools import lru_cache
 from typing import Any
 
 from flask import flash, redirect, request
-from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from models import Level, Method, Proposal, Repository, Stage, utcnow
@@ -19,21 +17,11 @@ from orchestrator.commons import (
 )
 from orchestrator.commons.proposals import Offer
 from orchestrator.errors import BadInput, RootBloodError
-from orchestrator.offload import offload
-from web import markdown, patch
+from web import documents, markdown, patch
 from web.forms import field_errors, number
 from web.identity import caller, platform
 from web.problems import status_of
 from web.repository.page import found, opened, pages, show, url
-
-
-@lru_cache(maxsize=512)
-def _document(base: markdown.Base, text: str) -> Markup:
-    return markdown.render(text, base)
-
-
-def _documents(base: markdown.Base, texts: tuple[str, ...]) -> list[Markup]:
-    return [_document(base, text) for text in texts]
 
 
 @pages.get("/proposals/")
@@ -73,12 +61,14 @@ def _form(
     choices = [
         (one, ref)
         for one in sources_of(row)
-        for ref in reading.branches(source.of(platform(), one))
+        for ref in reading.branches(source.of(platform(), one, asker=caller().user))
         if (one.id, ref.name) != (row.id, row.default_branch)
     ]
+    subjects = {f"{one.slug}:{ref.name}": ref.subject for one, ref in choices}
+    title = subjects.get(values.get("source", ""), next(iter(subjects.values()), ""))
     page = show(
         "proposal_new", row, "proposals",
-        choices=choices, targets=targets, values=values,
+        choices=choices, targets=targets, values=values, title=title[:proposals.TITLE_MAX],
         errors=field_errors(error) if error else {},
     )  # fmt: skip
     return page, status_of(error) if error else 200
@@ -129,17 +119,21 @@ def proposal_commits(owner: str, name: str, count: int) -> str:
 def _proposal(owner: str, name: str, count: int, part: str) -> str:
     row = found(owner, name)
     one = proposals.numbered(row, count)
-    said = discussion.of(one)
-    view = proposals.view(platform(), one)
-    current = [comment for comment in said if comment.commit_id == view.head]
-    files = patch.files(view.diff, current) if view.diff and part == "files" else []
-    people = sorted({one.author, *(comment.author for comment in said)})
-    base = markdown.Base(url(row).rstrip("/"), row.default_branch)
-    text, *texts = offload(_documents, base, (one.text, *(comment.text for comment in said)))
     user = caller().user
+    asked = request.args.get("page")
+    talk = discussion.of(one, None if asked is None else number(asked, "page"))
+    people = discussion.people(one)
+    origin = one.source
+    if origin is not None and finding.level_of(user, origin) is None:
+        origin = None
+    view = proposals.view(platform(), one, user)
+    said = discussion.on_lines(one, view.head) if part == "files" else talk.said
+    base = markdown.Base(url(row).rstrip("/"), row.default_branch)
+    text, *texts = documents.shown(base, [one.text, *(comment.text for comment in said)])
+    files = patch.files(view.diff, said) if view.diff and part == "files" else []
     return show(
         "proposal", row, "proposals",
-        proposal=one, view=view, part=part, files=files, said=said,
+        proposal=one, view=view, part=part, files=files, talk=talk, origin=origin,
         texts={comment.id: html for comment, html in zip(said, texts, strict=True)},
         text=text, people=people,
         methods=list(Method), may_merge=proposals.may_merge(user, one),

@@ -1,5 +1,6 @@
 """What every page of a repository has: its address, its head, and who may do what on it."""
 
+import shlex
 from typing import Any
 from urllib.parse import quote
 from zlib import crc32
@@ -29,7 +30,7 @@ def found(owner: str, name: str, need: Level = Level.READ) -> Repository:
 def opened(owner: str, name: str) -> tuple[Repository, Source]:
     """Return the repository of an address, and what reads it. Raises: NotFound."""
     row = found(owner, name)
-    return row, source.of(platform(), row)
+    return row, source.of(platform(), row, asker=caller().user)
 
 
 def url(row: Repository, *parts: str) -> str:
@@ -80,13 +81,32 @@ def shown_name(text: object) -> str:
     return visible.name(str(text))
 
 
+_HUES = {
+    "C": 250, "C#": 120, "C++": 325, "CSS": 280, "Dockerfile": 205, "Go": 190, "HTML": 8,
+    "Java": 35, "JavaScript": 50, "Kotlin": 300, "Makefile": 80, "PHP": 262, "Python": 215,
+    "Ruby": 350, "Rust": 22, "SQL": 165, "Shell": 100, "Swift": 15, "TypeScript": 232,
+}  # fmt: skip
+
+
 @pages.app_template_filter("quoted")
 def quoted(text: str) -> str:
     """Return a path or revision for an address."""
     return quote(text, safe="/")
 
 
+@pages.app_template_filter("as_word")
+def as_word(text: str) -> str:
+    """Return somebody's text as one word of a shell: commands are copied and run as they are."""
+    return shlex.quote(visible.name(text))
+
+
 @pages.app_template_filter("hue")
 def hue(text: str) -> int:
     """Return the colour of a name, always the same one."""
     return crc32(text.encode()) % 360
+
+
+@pages.app_template_filter("language_hue")
+def language_hue(name: str) -> int:
+    """Return the colour of a language, where people know one that one."""
+    return _HUES.get(name, hue(name))

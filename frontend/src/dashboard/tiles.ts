@@ -33,6 +33,7 @@ export function tiles(): Tiles {
       setText(home.rest, known ? ` / ${bytes(state.allowance_bytes)}` : " allowed");
       bar.style.width = `${Math.min(100, usedPercent(state))}%`;
       link.dataset["level"] = state.level;
+      link.title = `Files ${known ? bytes(state.split.files_bytes!) : "not measured"}, snapshots ${bytes(state.split.snapshots_bytes)}, published ${bytes(state.split.published_bytes)}`;
       link.hidden = false;
     },
     update(workspaces, user) {

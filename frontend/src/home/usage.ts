@@ -20,7 +20,7 @@ export class UsageCard {
 
   constructor(private readonly store: Store) {
     const legend = h("dl", { class: "legend" });
-    for (const [name, label] of [["files", "Files"], ["snapshots", "Snapshots"], ["images", "Disk images"], ["free", "Free"]] as const) {
+    for (const [name, label] of [["files", "Files"], ["snapshots", "Snapshots"], ["images", "Disk images"], ["published", "Published"], ["free", "Free"]] as const) {
       const part = { bar: h("span", { class: name }), value: h("dd"), row: h("div", {}, h("dt", { class: name }, label)) };
       part.row.append(part.value);
       if (name !== "free") this.bar.append(part.bar);
@@ -33,9 +33,9 @@ export class UsageCard {
 
   update(): void {
     const { home } = this.store;
-    const { files_bytes, snapshots_bytes, images_bytes } = home.split;
+    const { files_bytes, snapshots_bytes, images_bytes, published_bytes } = home.split;
     const known = files_bytes !== null;
-    const values: Record<string, number | null> = { files: files_bytes, snapshots: snapshots_bytes, images: images_bytes, free: known ? Math.max(0, home.allowance_bytes - home.used_bytes) : null };
+    const values: Record<string, number | null> = { files: files_bytes, snapshots: snapshots_bytes, images: images_bytes, published: published_bytes, free: known ? Math.max(0, home.allowance_bytes - home.used_bytes) : null };
     for (const [name, part] of Object.entries(this.parts)) {
       const value = values[name] ?? null;
       setText(part.value, value === null ? "not measured" : bytes(value));
@@ -43,6 +43,7 @@ export class UsageCard {
       part.bar.hidden = !value;
     }
     this.parts["images"]!.row.hidden = images_bytes === 0;
+    this.parts["published"]!.row.hidden = published_bytes === 0;
     this.parts["free"]!.row.hidden = !known;
     setText(this.total, known ? bytes(home.used_bytes) : bytes(home.allowance_bytes));
     setText(this.of, known ? ` of ${bytes(home.allowance_bytes)}` : " allowed");

@@ -18,9 +18,9 @@ export function usedPercent(home: Home): number {
 /** The word on a home's space, or null when there is room. */
 export function levelNotice(home: Home): LevelNotice | null {
   if (home.level === "full")
-    return { kind: "error", title: "Your home is full", text: home.capped ? "Programs can no longer write files. Delete files you do not need, or old snapshots; signing in, deleting, restoring and downloading still work." : "Delete files you do not need, or old snapshots." };
+    return { kind: "error", title: "Your home is full", text: home.capped ? "Programs can no longer write files. Delete files you do not need, old snapshots or what you publish; signing in, deleting, restoring and downloading still work." : "Delete files you do not need, old snapshots or what you publish." };
   if (home.level === "nearly-full")
-    return { kind: "warn", title: `Your home is nearly full: ${percent(Math.floor(usedPercent(home)))} used`, text: `${bytes(Math.max(0, home.allowance_bytes - home.used_bytes))} are left. Delete files you do not need, or old snapshots, before programs fail to write.` };
+    return { kind: "warn", title: `Your home is nearly full: ${percent(Math.floor(usedPercent(home)))} used`, text: `${bytes(Math.max(0, home.allowance_bytes - home.used_bytes))} are left. Delete files you do not need, old snapshots or what you publish, before programs fail to write.` };
   return null;
 }
 

@@ -101,7 +101,7 @@ export interface Home {
   unlocked_until: string | null;
   allowance_bytes: number;
   used_bytes: number;
-  split: { files_bytes: number | null; snapshots_bytes: number; images_bytes: number };
+  split: { files_bytes: number | null; snapshots_bytes: number; images_bytes: number; published_bytes: number };
   level: "ok" | "nearly-full" | "full";
   braked: boolean;
   recovery: boolean;

@@ -12,9 +12,11 @@ from app import HijackHandler, listen  # isort: skip - it makes everything after
 
 from typing import Any
 
+import gevent
 from gevent.pywsgi import WSGIServer
 from werkzeug.wrappers import Request, Response
 
+from orchestrator import children
 from orchestrator.commons import transport
 from orchestrator.commons.git import Git
 from orchestrator.commons.store import Store
@@ -55,7 +57,7 @@ def respond(request: Request) -> Response:
     where, repository, rest = parts[:place], ROOT / "www" / parts[place], parts[place + 1 :]
     service = request.args.get("service", rest[-1] if rest else "")
     if service not in list(Service):
-        return Response(status=403)
+        return Response(status="403 Forbidden")
     given = request.authorization
     if wants_password(where, service, rest[-1]) and (
         given is None or (given.username, given.password) != ("user@host", "pass@host")
@@ -79,6 +81,7 @@ def respond(request: Request) -> Response:
 
 
 if __name__ == "__main__":
+    children.use(gevent.get_hub().loop)
     listener = listen("127.0.0.1", 0)
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
     sys.stdout.flush()

@@ -1,13 +1,16 @@
 """How git runs: as whom, with what, how long and how much."""
 
 import os
+import struct
 import subprocess
 import time
+import zlib
+from hashlib import sha1
 from pathlib import Path
 
 import pytest
 
-from orchestrator.commons.git import Git, GitFailed, TooLarge
+from orchestrator.commons.git import Git, GitFailed, TookTooLong, TooLarge
 from orchestrator.commons.store import Store
 from tests.orchestrator.commons.conftest import HELLO, UID
 
@@ -70,6 +73,18 @@ def test_hooks_of_a_repository_never_run(store: Store, repository: Path, tmp_pat
     assert not mark.exists()
 
 
+def test_git_runs_in_no_folder_of_ours_and_others_may_read_what_it_makes(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mask = os.umask(0o077)
+    try:
+        assert store.git.text(None, *alias("pwd; umask")) == "/\n0022"
+        assert str(tmp_path) not in store.git.text(None, *alias("env"))
+    finally:
+        os.umask(mask)
+
+
 def test_a_failure_carries_what_git_said(store: Store, repository: Path) -> None:
     with pytest.raises(GitFailed) as failed:
         store.git.run(repository, "rev-parse", "--verify", "--end-of-options", "nowhere")
@@ -84,7 +99,7 @@ def test_output_is_bounded(store: Store, repository: Path) -> None:
 
 def test_time_is_bounded(store: Store, repository: Path) -> None:
     begin = time.monotonic()
-    with pytest.raises(GitFailed):
+    with pytest.raises(TookTooLong):
         store.git.run(repository, *alias("sleep 60"), seconds=0.2)
     assert time.monotonic() - begin < 10
 
@@ -114,3 +129,42 @@ def test_a_server_without_root_runs_git_as_itself(tmp_path: Path) -> None:
     git = Git()
     git.run(None, "init", "--bare", "--quiet", str(tmp_path / "x.git"))
     assert git.text(tmp_path / "x.git", "rev-parse", "--is-bare-repository") == "true"
+
+
+def bomb(unfolded: int) -> bytes:
+    """Return a pack of some KiB whose one delta unfolds to so many MiB."""
+
+    def size(number: int) -> bytes:
+        low = bytes([number & 127 | (128 if number > 127 else 0)])
+        return low + (size(number >> 7) if number > 127 else b"")
+
+    def head(kind: int, number: int) -> bytes:
+        more = number >> 4
+        return bytes([kind << 4 | number & 15 | (128 if more else 0)]) + (
+            size(more) if more else b""
+        )
+
+    base = bytes(1 << 20)
+    copy = b"\xc0\x10"  # of 0x100000 bytes from the beginning: gitformat-pack(5)
+    delta = size(len(base)) + size(unfolded << 20) + copy * unfolded
+    base_id = sha1(b"blob %d\0" % len(base) + base, usedforsecurity=False).digest()
+    pack = (
+        b"PACK" + struct.pack(">II", 2, 2) + head(3, len(base)) + zlib.compress(base)
+        + head(7, len(delta)) + base_id + zlib.compress(delta)
+    )  # fmt: skip
+    return pack + sha1(pack, usedforsecurity=False).digest()
+
+
+def test_what_unfolds_to_more_than_its_memory_ends_git(store: Store, repository: Path) -> None:
+    assert len(bomb(4096)) < 4096
+    store.git.run(repository, "unpack-objects", "-q", stdin=bomb(2))
+    for program in (("unpack-objects", "-q"), ("index-pack", "--stdin")):
+        with pytest.raises(GitFailed, match="emory"):
+            store.git.run(repository, *program, stdin=bomb(4096))
+
+
+def test_a_stream_ends_in_time(store: Store, repository: Path) -> None:
+    stream = store.git.stream(repository, *alias("echo begun; sleep 1000"), seconds=0.5)
+    assert next(stream) == b"begun\n"
+    with pytest.raises(GitFailed):
+        next(stream)

@@ -331,13 +331,13 @@ def test_discussion(platform: Platform, ann: User, bob: User, offered: Proposal)
     spot = Spot("README.md", Side.NEW, 1, offered.head)
     discussion.say(platform, ann, utcnow(), offered, "Why?\r\nReally?")
     said = discussion.say(platform, bob, utcnow(), offered, "Here", spot)
-    first, second = discussion.of(offered)
+    first, second = discussion.of(offered).said
     assert (first.author, first.text, first.path) == ("ann", "Why?\nReally?", None)
     assert (second.path, second.side, second.line) == ("README.md", Side.NEW, 1)
     with pytest.raises(Forbidden):
         discussion.take_back(platform, bob, offered, first.id)
     discussion.take_back(platform, bob, offered, said.id)
-    assert len(discussion.of(offered)) == 1
+    assert discussion.of(offered).total == 1
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,26 @@ def test_history(here: Source, hello: Repository, anns: Work, tip: str) -> None:
         history.commit(here, "f" * 40)
 
 
+def test_distances_of_many_branches_are_those_of_each(
+    here: Source, hello: Repository, anns: Work, tip: str
+) -> None:
+    main = anns.commit("On main", README_md="Hi\n")
+    anns.tree.ok("checkout", "-q", "-b", "side", tip)
+    side = anns.commit("Aside", side_py="1\n")
+    anns.tree.ok("merge", "-q", "-m", "Take main", main)
+    merged = anns.commit("After it", side_py="2\n")
+    anns.push(hello)
+    anns.push(hello, "side")
+    heads = [main, side, merged, tip]
+    found = history.distances(here, main, heads)
+    assert found == {head: history.ahead_behind(here, main, head) for head in heads}
+    assert found[merged] == (3, 0)
+    anns.tree.ok("checkout", "-q", "--orphan", "alone")
+    alone = anns.commit("Alone", README_md="Alone\n")
+    anns.push(hello, "alone")
+    assert history.distances(here, main, [side, alone]) == {}
+
+
 def test_blame_tells_lines_apart(here: Source, hello: Repository, anns: Work, tip: str) -> None:
     second = anns.commit("Second", main_py="a\nB\nc\nd\ne\nf\ng\nh\n")
     anns.push(hello)

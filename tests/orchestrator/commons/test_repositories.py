@@ -237,6 +237,21 @@ def test_stars_count_once(platform: Platform, ann: User, bob: User, hello: Repos
     assert finding.listed(ann, hello).stars == 0
 
 
+def test_a_star_that_is_taken_back_and_given_again_is_told_once(
+    platform: Platform, ann: User, bob: User, hello: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken = list[int]()
+    monkeypatch.setattr(platform.feed, "publish", woken.append)
+    for _ in range(3):
+        stars.star(platform, bob, utcnow(), hello)
+        stars.unstar(bob, hello)
+    stars.star(platform, ann, utcnow(), hello)
+    deeds = [(one.actor.username, one.deed) for one in activity.recent(ann)]
+    assert deeds.count(("bob", Deed.STAR)) == deeds.count(("ann", Deed.STAR)) == 1
+    assert len(woken) == 2
+    assert stars.stargazers(hello) == ["ann"]
+
+
 def test_search(platform: Platform, ann: User, bob: User) -> None:
     one = create(platform, ann, "Lisp-Machine", description="An interpreter, 100% done")
     create(platform, bob, "editor", description="Edits text")
@@ -299,6 +314,20 @@ def test_the_feed_is_paged_by_ids(platform: Platform, ann: User, bob: User) -> N
     older = activity.recent(bob, before=told[2].id, count=2)
     assert [one.id for one in older] == [told[3].id, told[4].id]
     assert activity.recent(bob, owner="bob") == activity.recent(bob, actor="bob") == []
+
+
+def test_the_name_of_a_hidden_parent_is_told_to_nobody_else(
+    platform: Platform, ann: User, bob: User, hello: Repository
+) -> None:
+    hello = repositories.change(platform, ann, utcnow(), hello, PRIVATE)
+    collaborators.put(ann, utcnow(), hello, "bob", Level.READ)
+    fork = repositories.fork(platform, bob, utcnow(), hello)
+    published = Change(visibility=Visibility.PUBLIC)
+    repositories.change(platform, bob, utcnow(), fork, published)
+    carl = account(platform.settings, "carl")
+    assert [one.facts for one in activity.recent(carl)] == [{"parent": None}]
+    told = activity.recent(bob, actor="bob")
+    assert [one.facts for one in told] == [{"parent": "ann/hello"}]
 
 
 def test_a_page_that_follows_is_woken(platform: Platform, ann: User) -> None:

@@ -47,6 +47,14 @@ def test_what_the_allowance_has_no_room_for_is_not_published(platform: Platform,
     assert not list(platform.store.private.glob(".new-*"))
 
 
+def test_what_is_said_to_be_too_large_is_not_even_read(platform: Platform, ann: User) -> None:
+    ann.max_disk_bytes = 1000
+    body = io.BytesIO(b"x" * 2000)
+    with pytest.raises(AllowanceReached):
+        share.publish(platform, ann, utcnow(), Path("large"), body, 2000)
+    assert body.tell() == 0
+
+
 def test_a_file_does_not_take_the_place_of_a_directory(platform: Platform, ann: User) -> None:
     publish(platform, ann, "a/b")
     for path in ("a", "a/b/c"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.commons.names import RepoName
-from orchestrator.commons.space import WELCOME, prepare, unmount
+from orchestrator.commons.space import prepare, unmount
 from orchestrator.commons.store import STALE_SECONDS, Store
 from tests.orchestrator.commons.conftest import HELLO, UID
 
@@ -38,8 +38,6 @@ def test_a_private_repository_lies_where_nobody_else_reaches_it(store: Store) ->
 def test_all_of_it_is_gits(store: Store) -> None:
     path = store.create(HELLO, private=False)
     owners = {file.stat().st_uid for file in (path.parent, path, *path.rglob("*"))}
-    welcome = store.path(WELCOME, private=False)
-    owners |= {file.stat().st_uid for file in (welcome, *welcome.rglob("*"))}
     assert owners == {UID}
 
 
@@ -52,14 +50,30 @@ def test_changing_who_may_see_it_moves_it_with_all_it_holds(store: Store) -> Non
     assert store.move(HELLO, private=False, to_private=True) == moved, "once more changes nothing"
 
 
+def test_who_stands_in_a_repository_that_is_hidden_gets_no_further(store: Store) -> None:
+    path = store.create(HELLO, private=False)
+    (path / "objects" / "ab").mkdir()
+    hidden = store.move(HELLO, private=False, to_private=True)
+    directories = [hidden, *(found for found in hidden.rglob("*") if found.is_dir())]
+    assert {mode(directory) for directory in directories} == {0o700}
+    shown = store.move(HELLO, private=True, to_private=False)
+    directories = [shown, *(found for found in shown.rglob("*") if found.is_dir())]
+    assert {mode(directory) for directory in directories} == {0o755}
+
+
 def test_a_fork_shares_objects_and_remembers_no_origin(store: Store) -> None:
-    fork = store.fork(WELCOME, COPY, source_private=False, private=False)
-    welcome = store.path(WELCOME, private=False)
-    ids = {file.stat().st_ino for file in welcome.glob("objects/??/*")}
+    origin = store.create(HELLO, private=False)
+    tree = store.git.text(origin, "mktree")  # of nothing
+    identity = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
+    commit = store.git.text(origin, *identity, "commit-tree", "-m", "Begin", tree)
+    store.git.run(origin, "update-ref", "refs/heads/main", commit)
+    fork = store.fork(HELLO, COPY, source_private=False, private=False)
+    ids = {file.stat().st_ino for file in origin.glob("objects/??/*")}
+    assert ids
     assert {file.stat().st_ino for file in fork.glob("objects/??/*")} == ids
     assert "origin" not in (fork / "config").read_text()
     assert not (fork / "objects" / "info" / "alternates").exists()
-    store.delete(WELCOME, private=False)
+    store.delete(HELLO, private=False)
     assert store.git.text(fork, "fsck", "--strict") == ""
 
 
@@ -123,6 +137,10 @@ def test_the_commons_of_an_older_server_is_taken_over(tmp_path: Path) -> None:
     assert (store.public / "rootblood" / "mark").exists()
 
 
+def test_nothing_is_published_at_first(store: Store) -> None:
+    assert [*store.public.iterdir(), *store.private.iterdir()] == []
+
+
 def test_preparing_again_keeps_everything(store: Store, tmp_path: Path) -> None:
     path = store.create(HELLO, private=False)
     again = prepare(tmp_path / "commons", uid=store.git.uid, run_root=store.root.parent)
@@ -136,7 +154,7 @@ def test_a_commons_that_was_deleted_under_its_mount_is_made_anew(
 ) -> None:
     shutil.rmtree(tmp_path / "commons")
     again = prepare(tmp_path / "commons", uid=store.git.uid, run_root=store.root.parent)
-    assert again.path(WELCOME, private=False).exists()
+    assert again.public.is_dir()
     assert again.root.samefile(tmp_path / "commons")
 
 

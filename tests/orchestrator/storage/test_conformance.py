@@ -154,6 +154,7 @@ def test_what_is_reserved_for_snapshots_is_bounded_by_what_files_leave(
     if Feature.CAPPED in case.storage.features:
         with pytest.raises(AllowanceReached):
             case.storage.reserve(home.name, 65 * MIB)
+    case.storage.reserve(home.name, 65 * MIB, partly=True)
     case.storage.reserve(home.name, 30 * MIB)
     case.storage.reserve(home.name, 0)
     case.storage.unlock(replace(home, reserved_bytes=10 * MIB), key)
