@@ -8,6 +8,7 @@ Everything appears and vanishes by one rename, so that a crash leaves no half re
 """
 
 import os
+import secrets
 import shutil
 import tempfile
 import time
@@ -27,6 +28,7 @@ SHARE = "share"
 STALE_SECONDS = 3600.0
 """After which nobody can be at work on what has not changed since."""
 _MARK = "rootblood-id"
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _HOOK = Path(__file__).parent / "hooks" / "pre-receive"
 
 
@@ -125,12 +127,26 @@ class Store:
             source.rename(target)
         if to_private != private and target.exists():
             # Moved out of sight is not enough: whoever stands in a directory keeps standing there.
-            _set_modes(target, 0o700 if to_private else 0o755)
+            directory = os.open(target, _DIRECTORY)
+            try:
+                _set_modes(directory, 0o700 if to_private else 0o755)
+            finally:
+                os.close(directory)
         return target
 
     def mark(self, path: Path, row_id: int) -> None:
         """Write into a repository whose it is, for :meth:`places` after a crash."""
-        (path / _MARK).write_text(f"{row_id}\n")
+        directory = os.open(path, _DIRECTORY)
+        fresh = f"{_MARK}.{secrets.token_hex(4)}"
+        try:
+            file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=directory)
+            with os.fdopen(file, "w") as mark:
+                mark.write(f"{row_id}\n")
+            if self.git.uid is not None:
+                os.chown(fresh, self.git.uid, self.git.uid, dir_fd=directory, follow_symlinks=False)
+            os.rename(fresh, _MARK, src_dir_fd=directory, dst_dir_fd=directory)
+        finally:
+            os.close(directory)
 
     def places(self) -> Iterator[tuple[RepoName, bool, int | None]]:
         """Yield every repository on the disk: its name there, whether private, and its mark."""
@@ -264,13 +280,19 @@ def _install(source: Path, target: Path) -> None:
     fresh.rename(target)
 
 
-def _set_modes(path: Path, mode: int) -> None:
-    # From the top, each before it is listed: what git makes meanwhile lies behind a shut one.
-    path.chmod(mode)
-    for directory, names, _ in os.walk(path):
-        for name in names:
-            with suppress(FileNotFoundError):  # git has just done with it
-                os.chmod(os.path.join(directory, name), mode)
+def _set_modes(directory: int, mode: int) -> None:
+    # From the top, each before it is listed: what git makes meanwhile lies behind a shut one. No
+    # link is followed: git's user may write there, who has read what strangers sent.
+    os.fchmod(directory, mode)
+    with os.scandir(directory) as entries:
+        names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for name in names:
+        with suppress(FileNotFoundError, NotADirectoryError):  # git has just done with it
+            below = os.open(name, _DIRECTORY, dir_fd=directory)
+            try:
+                _set_modes(below, mode)
+            finally:
+                os.close(below)
 
 
 def _remove(path: Path) -> None:
@@ -288,7 +310,9 @@ def _tidy(path: Path, before: float) -> None:
 
 def _marked(path: Path) -> int | None:
     try:
-        return int((path / _MARK).read_text())
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(path / _MARK, flags)) as mark:
+            return int(mark.read(20))
     except (OSError, ValueError):
         return None
 

@@ -23,8 +23,8 @@ DROP = """([name, text]) => {
 
 @pytest.fixture(autouse=True, scope="module")
 def two(server: Server) -> None:
-    """Grace, who shares, and Ada, who looks."""
-    for name in ("hopper", "ada"):
+    """Grace, who shares, and Noether, who looks."""
+    for name in ("hopper", "noether"):
         Person(server, name)
 
 
@@ -32,7 +32,7 @@ def test_files_are_chosen_or_dropped_found_and_deleted(
     new_screen: Callable[..., Screen], tmp_path: Path
 ) -> None:
     screen = new_screen().let_in("hopper")
-    other = new_screen().let_in("ada")
+    other = new_screen().let_in("noether")
     page = screen.go("/global/hopper/").page
     (tmp_path / "table é.csv").write_text("1;2\n")
     (tmp_path / "large.bin").write_bytes(b"x" * (6 << 20))

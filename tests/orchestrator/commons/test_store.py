@@ -163,3 +163,19 @@ def test_the_way_to_the_commons_is_taken_away(store: Store) -> None:
     unmount(store)
     assert not store.root.exists()
     assert (store.origin / "global").is_dir()
+
+
+def test_no_link_inside_a_repository_leads_the_server_elsewhere(
+    store: Store, tmp_path: Path
+) -> None:
+    path = store.create(HELLO, private=False)
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o751)
+    (outside / "file").write_text("kept")
+    (path / "objects" / "link").symlink_to(outside)
+    (path / "rootblood-id").symlink_to(outside / "file")
+    store.mark(path, 7)
+    store.move(HELLO, private=False, to_private=True)
+    assert outside.stat().st_mode & 0o777 == 0o751
+    assert (outside / "file").read_text() == "kept"
+    assert [mark for _, _, mark in store.places()] == [7]
