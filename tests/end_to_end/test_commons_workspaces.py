@@ -174,7 +174,10 @@ def test_no_way_leads_from_a_workspace_to_the_servers_port(
     shell(ann, script, fails=True)
 
 
-def test_the_servers_git_reads_nothing_of_a_workspace(ann: Person, server: Server) -> None:
+def test_the_servers_git_reads_nothing_of_a_workspace(
+    shell: Shell, ann: Person, server: Server
+) -> None:
+    publish(shell, ann)
     owners = {path.stat().st_uid for path in (server.data_dir / "commons" / "global").rglob("*")}
     assert len(owners) == 1
     assert Path(server.data_dir / "commons").stat().st_uid == 0
