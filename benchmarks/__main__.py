@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 
-from benchmarks import commons, commons_pages, homes, scale, start, terminal
+from benchmarks import commons, commons_pages, files, homes, scale, start, terminal
 from benchmarks.results import Result, document, table
 
 BENCHMARKS = {
@@ -12,6 +12,7 @@ BENCHMARKS = {
     "start": start.run,
     "scale": scale.run,
     "homes": homes.run,
+    "files": files.run,
     "commons": commons.run,
     "commons-pages": commons_pages.run,
 }

@@ -31,12 +31,12 @@ const targets = [
   { ...shared, entryPoints: ["src/theme.ts"], format: "iife" },
   {
     ...shared,
-    entryPoints: { app: "src/app.ts", commons: "src/commons.ts", dashboard: "src/dashboard.ts", home: "src/home.ts", terminal: "src/terminal.ts" },
+    entryPoints: { app: "src/app.ts", commons: "src/commons.ts", dashboard: "src/dashboard.ts", home: "src/home.ts", ide: "src/ide.ts" },
     format: "esm",
     splitting: true,
     chunkNames: "[name]-[hash]",
   },
-  { ...shared, entryPoints: { app: "src/css/app.css", home: "src/css/home.css", terminal: "src/css/terminal.css" } },
+  { ...shared, entryPoints: { app: "src/css/app.css", home: "src/css/home.css", ide: "src/css/ide.css" } },
 ];
 
 async function filesUnder(folder) {

@@ -14,6 +14,10 @@ class Kind(StrEnum):
     """The way in which a person is connected to a workspace."""
 
     TERMINAL = "terminal"
+    EDITOR = "editor"
+    """An open page that is told of changed files."""
+    LANGUAGE = "language"
+    """A language server."""
 
 
 class ActiveSession(Model):

@@ -12,6 +12,7 @@ from orchestrator.commons import mending
 from orchestrator.commons.doors import TURN_SECONDS, Doors
 from orchestrator.engines import Phase
 from orchestrator.errors import EngineError, EngineUnreachable
+from orchestrator.files.rescue import Unused
 from orchestrator.logs import log
 from orchestrator.platform import Context, Platform
 from orchestrator.snapshot_schedule import Schedule
@@ -23,6 +24,7 @@ HEARTBEAT_SECONDS = 1.0
 REVOKED_SECONDS = 2.0
 RETRY_SECONDS = 5.0
 SCHEDULE_SECONDS = 30.0
+FILES_SECONDS = 10.0
 
 
 class Background:
@@ -35,6 +37,7 @@ class Background:
         self._stopping = threading.Event()
         self.collector = Collector(platform, utcnow())
         self.schedule = Schedule()
+        self.rescues = Unused()
 
     def start(self) -> None:
         """Free what a crashed predecessor left, then begin. Call once the port is bound.
@@ -57,6 +60,7 @@ class Background:
             ("collector",
              lambda: self._every(self._platform.settings.collector_seconds, self._collect)),
             ("snapshots", lambda: self._every(SCHEDULE_SECONDS, self._snapshots)),
+            ("files", lambda: self._every(FILES_SECONDS, self._tidy_files)),
             ("doors", lambda: self._every(TURN_SECONDS, self._keep_doors)),
             ("events", self._watch),
         ):  # fmt: skip
@@ -120,6 +124,10 @@ class Background:
 
     def _snapshots(self) -> None:
         self.schedule.turn(self._platform, utcnow())
+
+    def _tidy_files(self) -> None:
+        self._platform.pools.close_idle(time.monotonic())
+        self.rescues.sweep(self._platform, time.monotonic())
 
     def _keep_doors(self) -> None:
         if self._doors is not None:

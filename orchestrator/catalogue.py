@@ -7,8 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from models import Template, User, Workspace, db, writing
-from orchestrator import access, audit
+from orchestrator import access, audit, languages
 from orchestrator.errors import AlreadyExists, BadInput, Conflict, NotFound
+from orchestrator.languages import Language
 from orchestrator.names import could_be, parse_image, parse_template, parse_title
 from orchestrator.policy import CPUS_MIN, MEMORY_MIN_BYTES, PIDS_MIN
 
@@ -27,6 +28,8 @@ class Entry:
     memory_bytes: int
     pids: int
     ports: tuple[int, ...] = ()
+    languages: tuple[Language, ...] = ()
+    """Its own language servers; those built in need not be named."""
     read_only_root: bool = True
     enabled: bool = True
 
@@ -148,6 +151,7 @@ def _fill(template: Template, entry: Entry) -> Template:
     template.memory_bytes = entry.memory_bytes
     template.pids = entry.pids
     template.ports = sorted(set(entry.ports))
+    template.languages = languages.stored(entry.languages)
     template.read_only_root = entry.read_only_root
     template.enabled = entry.enabled
     return template

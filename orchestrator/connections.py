@@ -34,6 +34,7 @@ class Connection:
     id: int
     user_id: int
     workspace_id: int
+    kind: Kind
     opened: datetime
     carrier: Hangable | None = None
     last_input: datetime | None = None
@@ -58,6 +59,9 @@ class Connections:
         self._guard = threading.Lock()
         self._live: dict[int, Connection] = {}
         self._ended: deque[Connection] = deque()
+        self._noted: dict[int, tuple[datetime, datetime]] = {}
+        """Input without a connection, such as a file that was saved: the first not written down
+        yet and the last, by workspace."""
 
     def open(
         self,
@@ -90,7 +94,7 @@ class Connections:
                 db.session.add(row)
         except IntegrityError as error:
             raise Conflict("Your sign-in or the workspace has just ended") from error
-        connection = Connection(row.id, user_id, workspace_id, opened=now, written=now)
+        connection = Connection(row.id, user_id, workspace_id, kind, opened=now, written=now)
         with self._guard:
             self._live[row.id] = connection
         return connection
@@ -106,7 +110,7 @@ class Connections:
         if ended:
             with writing():
                 for connection in ended:
-                    self._write_input(connection)
+                    self._write_input(connection.workspace_id, connection.last_input)
                 ids = [connection.id for connection in ended]
                 db.session.execute(delete(ActiveSession).where(ActiveSession.id.in_(ids)))
         return {connection.user_id for connection in ended}
@@ -137,7 +141,8 @@ class Connections:
         due = timedelta(seconds=TOUCH_SECONDS)
         # abs(): after the clock was set back, "written in the future" must not silence us.
         beat = [c for c in live if c.written is None or abs(now - c.written) >= due]
-        if not beat:
+        noted = {id: times for id, times in list(self._noted.items()) if abs(now - times[0]) >= due}
+        if not beat and not noted:
             return
         with writing():
             for connection in beat:
@@ -146,21 +151,27 @@ class Connections:
                     .where(ActiveSession.id == connection.id)
                     .values(last_seen_at=now, last_input_at=connection.last_input)
                 )
-                self._write_input(connection)
+                self._write_input(connection.workspace_id, connection.last_input)
+            for workspace_id, (_, last) in noted.items():
+                self._write_input(workspace_id, last)
         for connection in beat:
             connection.written = now
+        for workspace_id, (_, last) in noted.items():
+            if self._noted[workspace_id][1] == last:
+                del self._noted[workspace_id]  # the row has it
+
+    def note_input(self, workspace_id: int, now: datetime) -> None:
+        """Note that a person works in a workspace otherwise than by a connection."""
+        first, _ = self._noted.get(workspace_id, (now, now))
+        self._noted[workspace_id] = (first, now)
 
     @staticmethod
-    def _write_input(connection: Connection) -> None:
-        if connection.last_input is None:
+    def _write_input(workspace_id: int, at: datetime | None) -> None:
+        if at is None:
             return
-        earlier = or_(
-            Workspace.last_input_at.is_(None), Workspace.last_input_at < connection.last_input
-        )
+        earlier = or_(Workspace.last_input_at.is_(None), Workspace.last_input_at < at)
         db.session.execute(
-            update(Workspace)
-            .where(Workspace.id == connection.workspace_id, earlier)
-            .values(last_input_at=connection.last_input)
+            update(Workspace).where(Workspace.id == workspace_id, earlier).values(last_input_at=at)
         )
 
     def last_input(self, workspace_id: int) -> datetime | None:
@@ -171,7 +182,15 @@ class Connections:
                 for c in list(self._live.values())  # ended() takes no lock
                 if c.workspace_id == workspace_id and c.last_input is not None
             ]
+        if workspace_id in self._noted:
+            times.append(self._noted[workspace_id][1])
         return max(times, default=None)
+
+    def count(self, workspace_id: int, kind: Kind) -> int:
+        """Return how many connections of that kind to the workspace this process holds."""
+        with self._guard:
+            live = list(self._live.values())  # ended() takes no lock
+        return sum((c.workspace_id, c.kind) == (workspace_id, kind) for c in live)
 
     def free_leftovers(self) -> None:
         """Delete the rows of a crashed process of the same name."""

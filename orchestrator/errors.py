@@ -12,6 +12,9 @@ RootBloodError
 │   ├── Busy                    another request is changing the same thing
 │   ├── HomeBusy                the home is being replaced, locked or snapshotted just now
 │   ├── HomeLocked              needs the home's key, and the caller has none
+│   ├── Changed                 the file is not, or no longer, what the caller takes it for
+│   ├── NotAFile                it stands there, but is no file that could be read
+│   ├── NotAFolder
 │   └── AllowanceReached        would exceed what the account may use
 ├── TooManyRequests
 ├── DatabaseUnreachable         no answer from the database, or it is locked for too long
@@ -117,6 +120,30 @@ class HomeLocked(Conflict):
     default_hint = (
         "Unlock it with your password: on the page 'Home', or by POST /api/v1/home/unlock."
     )
+
+
+class Changed(Conflict):
+    """The file is not what the caller takes it for; ``etag`` is of what it is, if it is there."""
+
+    slug = "precondition-failed"
+    title = "The file has changed"
+    default_hint = "Read it again, and compare."
+
+    def __init__(self, message: str = "", *, hint: str = "", etag: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.etag = etag
+
+
+class NotAFile(Conflict):
+    slug = "not-a-file"
+    title = "That is not a file"
+    default_hint = "Only ordinary files can be read and written here."
+
+
+class NotAFolder(Conflict):
+    slug = "not-a-folder"
+    title = "That is not a folder"
+    default_hint = "Only folders have something in them."
 
 
 class AllowanceReached(Conflict):

@@ -20,6 +20,7 @@ from orchestrator.connections import Connections
 from orchestrator.engines import Engine
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.feed import Feed
+from orchestrator.files.pool import Pools
 from orchestrator.jobs import Jobs
 from orchestrator.keyring import Keyring, best_keyring
 from orchestrator.leases import Leases
@@ -77,6 +78,8 @@ class Platform:
     """Set while the database's log may still hold what was deleted: see keys.scrub."""
     archiving: set[int] = field(default_factory=set)
     """Users whose home is being downloaded through this process."""
+    pools: Pools = field(default_factory=Pools)
+    """What serves the files of containers."""
     jobs: Jobs = field(default_factory=Jobs)
     exporting: set[int] = field(default_factory=set)
     """Users whose repositories are being downloaded through this process."""

@@ -33,7 +33,7 @@ def upgrade_request(path: str, key: str, protocols: Sequence[str], host: str) ->
     nothing else of the client's request: no cookie, no authorization, no origin, and no extension,
     since compression would halve the throughput. Raises: BadInput.
     """
-    _check_key(key)
+    check_key(key)
     for text in (path, host, *protocols):
         if not text or not text.isascii() or not text.isprintable() or " " in text:
             raise BadInput(f"{text!r} cannot stand in a handshake", field="path")
@@ -199,7 +199,7 @@ class InputMeter:
             self._on_input()
 
 
-def _check_key(key: str) -> None:
+def check_key(key: str) -> None:
     """Raise BadInput unless ``key`` is what a client sends: 16 bytes in base64 (4.1)."""
     try:
         decoded = base64.b64decode(key, validate=True)

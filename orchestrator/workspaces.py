@@ -281,6 +281,7 @@ def _hang_up(row: Workspace) -> None:
 def _ended(platform: Platform, user: User, container: str) -> None:
     """Tidy up after a container that runs no more; the owner's last one takes the key along."""
     platform.sampler.forget(container)
+    platform.pools.drop(container)
     try:
         homes.lock_unused(platform, user.id, user.userhash, utcnow(), at_once=True)
     except Exception:  # it has stopped all the same, and the next sweep locks the home

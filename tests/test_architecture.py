@@ -19,6 +19,7 @@ FLOOR = {
     "orchestrator.offload",
     "orchestrator.children",
     "orchestrator.engines",
+    "orchestrator.files",
     "orchestrator.storage",
 }
 """Values, protocols and errors: all that an adapter may need, and the agent of a lender."""
@@ -151,6 +152,7 @@ def _foreign(module: str) -> set[str]:
         ("flask_limiter", {"web"}),
         ("flask_sock", {"web"}),
         ("werkzeug", {"web", "orchestrator.passwords"}),
+        ("wsproto", {"web.messages"}),
         ("flask_sqlalchemy", {"models"}),
         ("docker", {"orchestrator.engines", "orchestrator.storage"}),
         ("cryptography", {"orchestrator.storage"}),

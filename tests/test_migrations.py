@@ -101,7 +101,7 @@ def _fill_first_schema() -> None:
 
 def _kept() -> dict[str, list[dict[str, object]]]:
     """Return every row of the first schema's tables, without what later steps added to it."""
-    added = {"max_disk_bytes", "max_hours", "unseen"}
+    added = {"max_disk_bytes", "max_hours", "unseen", "languages"}
     names = ("templates", "users", "logins", "tokens", "workspaces", "active_sessions", "events",
              "invites")  # fmt: skip
     if db.engine.dialect.name == "sqlite":

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from werkzeug.wrappers import Response as BaseResponse
 
 from models import Role, utcnow
-from orchestrator import access, administration, catalogue, invitations
+from orchestrator import access, administration, catalogue, invitations, languages
 from orchestrator.errors import NotFound, RootBloodError
 from orchestrator.policy import level
 from web import present
@@ -140,6 +140,7 @@ def _templates_page(error: RootBloodError | None = None) -> Response:
         render_template(
             "admin/templates.html",
             templates=present.templates(platform(), all_of_them=True),
+            written=languages.written,
             values={key: text[:2000] for key, text in request.form.items()},
             errors=field_errors(error) if error else {},
             nav="admin-templates",
@@ -161,6 +162,7 @@ def _entry(name: str) -> catalogue.Entry:
         memory_bytes=number(form.get("memory_mib", ""), "memory_mib") << 20,
         pids=number(form.get("pids", ""), "pids"),
         ports=tuple(number(port, "ports") for port in ports),
+        languages=languages.parse(form.get("languages", "")),
         read_only_root="read_only_root" in form,
         enabled="enabled" in form,
     )

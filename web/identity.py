@@ -25,9 +25,9 @@ from orchestrator.platform import Platform
 from orchestrator.workspaces import Actor
 
 COOKIE = "rootblood"
+FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 csrf = CSRFProtect()
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class Anonymous(AnonymousUserMixin):  # type: ignore[misc]
@@ -229,6 +229,10 @@ def install(app: Flask) -> None:
     def begin() -> None:
         clear_contextvars()
         bind_contextvars(request=secrets.token_hex(4), path=request.path, address=address())
+        view = app.view_functions.get(request.endpoint or "")
+        if getattr(view, "streams", False) and request.mimetype not in FORMS:
+            # Looking for a form's token would refuse it. None would be the server's limit again.
+            request.max_content_length = sys.maxsize
 
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     csrf.init_app(app)
@@ -237,9 +241,6 @@ def install(app: Flask) -> None:
     def check_csrf() -> None:
         # A token is never sent by a browser on its own, so it needs no CSRF protection.
         view = app.view_functions.get(request.endpoint or "")
-        if getattr(view, "streams_body", False) and request.mimetype not in FORMS:
-            # Looking for a form's token would refuse it. None would be the server's limit again.
-            request.max_content_length = sys.maxsize
         if (
             request.method not in SAFE_METHODS
             and bearer() is None

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from models import ActiveSession, Slot, Snapshot, State, Token, User, Workspace, db, end_reading
 from models import Home as HomeRow
-from orchestrator import catalogue, hours, keys, snapshot_schedule
+from orchestrator import catalogue, hours, keys, languages, snapshot_schedule
 from orchestrator.administration import UserRow
 from orchestrator.commons import quota
 from orchestrator.doctor import Finding
@@ -200,6 +200,7 @@ def templates(platform: Platform, *, all_of_them: bool = False) -> list[schema.T
             memory_bytes=row.memory_bytes,
             pids=row.pids,
             ports=row.ports,
+            languages=[schema.Language.of(languages.loaded(one)) for one in row.languages],
             read_only_root=row.read_only_root,
             enabled=row.enabled,
         )

@@ -31,6 +31,7 @@ STATUS: dict[type[errors.RootBloodError], int] = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Changed: 412,
     errors.TooManyRequests: 429,
     errors.DatabaseUnreachable: 503,
     errors.EngineUnreachable: 503,
@@ -129,7 +130,10 @@ def install(app: Flask) -> None:
             return redirect(f"/login?{urlencode({'next': here})}", code=303)
         if status_of(error) >= 500:
             LOG.warning("request.failed", slug=error.slug, detail=error.message)
-        return answer(document(error))
+        response = answer(document(error))
+        if isinstance(error, errors.Changed) and error.etag:
+            response.set_etag(error.etag)
+        return response
 
     @app.errorhandler(HTTPException)
     def on_http(error: HTTPException) -> Response:

@@ -1,4 +1,4 @@
-"""The terminal: our page, and the WebSocket that is spliced to the workspace's ttyd."""
+"""The IDE's page, and the terminal: the WebSocket that is spliced to the workspace's ttyd."""
 
 from flask import Blueprint, Response, render_template, request
 from flask_login import login_required
@@ -23,7 +23,7 @@ SUBPROTOCOL = "tty"
 @pages.get("/w/<name>/")
 @login_required  # type: ignore[untyped-decorator]
 def show(name: str) -> str:
-    """Show the terminal page, which wakes a stopped workspace and shows how that goes."""
+    """Show the IDE, which wakes a stopped workspace and shows how that goes."""
     user = caller().user
     parse_workspace(name)
     if name == workspaces.DEFAULT_NAME:
@@ -34,8 +34,9 @@ def show(name: str) -> str:
         "workspace": present.workspace(platform(), utcnow(), row).model_dump(mode="json"),
         "sessions": _session_names(row),
         "user": present.me(platform(), user).model_dump(mode="json"),
+        "home": f"/home/{user.username}",
     }
-    return render_template("terminal.html", boot=boot, nav="workspaces")
+    return render_template("ide.html", boot=boot, nav="workspaces")
 
 
 def _session_names(row: Workspace) -> list[str]:

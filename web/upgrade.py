@@ -14,7 +14,13 @@ from flask import Request
 from orchestrator.errors import BadInput, DialFailed, Forbidden
 from orchestrator.splice import Meter, OnClose, Splice, Splicer
 from orchestrator.stream import Stream
-from orchestrator.websocket import VERSION, client_head, read_response_head, upgrade_request
+from orchestrator.websocket import (
+    VERSION,
+    check_key,
+    client_head,
+    read_response_head,
+    upgrade_request,
+)
 
 HIJACK = "rootblood.hijack"
 """Key in the WSGI environment of ``hijack() -> (socket, bytes)``; the contract is in app.py."""
@@ -41,7 +47,7 @@ def splice_websocket(
     :meth:`Splicer.join`. Raises: BadInput, DialFailed.
     """
     try:
-        key, chosen = _offer(environ, protocols)
+        key, chosen = offer(environ, protocols)
         answer = _handshake(stream, path, key, chosen)
         if not isinstance(stream, socket.socket):
             raise TypeError(f"only sockets can be spliced, not {type(stream).__name__}")
@@ -72,8 +78,11 @@ def require_same_origin(request: Request, *, bearer: bool) -> None:
         )
 
 
-def _offer(environ: Mapping[str, Any], protocols: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the client's key and those of ``protocols`` that it offers (RFC 6455, 4.2.1)."""
+def offer(environ: Mapping[str, Any], protocols: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the client's key and those of ``protocols`` that it offers (RFC 6455, 4.2.1).
+
+    Raises: BadInput.
+    """
     if environ.get("HTTP_UPGRADE", "").lower() != "websocket" or HIJACK not in environ:
         raise BadInput("This address speaks WebSocket only", field="Upgrade")
     if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != VERSION:
@@ -85,7 +94,9 @@ def _offer(environ: Mapping[str, Any], protocols: Sequence[str]) -> tuple[str, l
             "The WebSocket's subprotocol is missing", field="Sec-WebSocket-Protocol",
             hint=f"Ask for the subprotocol {' or '.join(protocols)}.",
         )  # fmt: skip
-    return environ.get("HTTP_SEC_WEBSOCKET_KEY", ""), chosen
+    key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
+    check_key(key)
+    return key, chosen
 
 
 def _handshake(stream: Stream, path: str, key: str, protocols: Sequence[str]) -> bytes:

@@ -69,6 +69,7 @@ if (meta("user")) {
   const terminal = document.getElementById("screens") !== null;
   if (!terminal && !document.getElementById("dashboard")) offerWorkspaces();
   offerPages();
-  installPalette(!terminal);
+  // The IDE has a palette of its own.
+  if (!terminal) installPalette();
 }
 if (document.getElementById("spec")) void import("./lib/examples").then((module) => module.fillExamples());

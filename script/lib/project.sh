@@ -107,7 +107,8 @@ build_image() {
     local ca
     ca=$(cat /usr/local/share/ca-certificates/*.crt 2> /dev/null || true)
     local arguments=(--build-arg "EXTRA_CA=$ca")
-    for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy PIP_INDEX_URL; do
+    for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy PIP_INDEX_URL \
+        NPM_CONFIG_REGISTRY; do
         [ -z "${!name-}" ] || arguments+=(--build-arg "$name=${!name}")
     done
     docker build --label "rootblood.source=$1" "${arguments[@]}" -t "$image" container_image

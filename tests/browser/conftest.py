@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_playwright
 
+from tests.browser.ide import Ide
 from tests.browser.screen import DEADLINE_SECONDS, RESULTS, Complaints, Screen
 from tests.conftest import missing
 from tests.end_to_end.fixtures import (  # noqa: F401
@@ -132,10 +133,21 @@ def owner(server: Server) -> Iterator[Person]:
     one.leave()
 
 
-@pytest.fixture
-def shell(new_screen: Callable[..., Screen], owner: Person, options: dict[str, Any]) -> Screen:
-    """A fresh shell of the module's account in a fresh browser: quicker than ``terminal``."""
+def _end_shells(owner: Person) -> None:
     path = "/api/v1/workspaces/main/sessions"
     for session in owner.ok("GET", path)["sessions"]:
         owner.ok("DELETE", f"{path}/{session['name']}")
+
+
+@pytest.fixture
+def shell(new_screen: Callable[..., Screen], owner: Person, options: dict[str, Any]) -> Screen:
+    """A fresh shell of the module's account in a fresh browser: quicker than ``terminal``."""
+    _end_shells(owner)
     return new_screen(**options).let_in(owner.username).enter()
+
+
+@pytest.fixture
+def ide(new_screen: Callable[..., Screen], owner: Person, options: dict[str, Any]) -> Ide:
+    """The IDE of the module's account in a fresh browser, not yet opened."""
+    _end_shells(owner)
+    return Ide(new_screen(**options).let_in(owner.username), owner)

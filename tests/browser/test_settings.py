@@ -55,7 +55,7 @@ def test_theme_is_followed_by_the_other_tabs(screen: Screen) -> None:
 def test_window_and_text_size_reach_the_programs(shell: Screen) -> None:
     page = shell.page
     rows, columns = shell.size()
-    assert rows > 20
+    assert rows > 10
     assert columns > 80
     page.set_viewport_size({"width": 900, "height": 500})
     until(lambda: all_less(shell.size(), (rows, columns)), "programs know the small window")

@@ -61,6 +61,16 @@ def test_a_connection_has_a_row_that_says_who_what_and_where(
     assert row.opened_at == row.last_seen_at == running.started_at
 
 
+def test_connections_are_counted_by_workspace_and_kind(
+    platform: Platform, running: Workspace, live: Connection
+) -> None:
+    count = platform.connections.count
+    assert count(running.id, Kind.TERMINAL) == 1
+    assert count(running.id, Kind.EDITOR) == count(running.id + 1, Kind.TERMINAL) == 0
+    platform.connections.ended(live)
+    assert count(running.id, Kind.TERMINAL) == 0
+
+
 def test_typing_writes_nothing_by_itself(live: Connection) -> None:
     assert writes(lambda: [live.on_input() for _ in range(1000)]) == []
 
@@ -260,3 +270,17 @@ def test_what_a_token_opened_ends_when_it_expires(platform: Platform, running: W
     tokens.delete_expired(token.expires_at + timedelta(seconds=1))
     platform.connections.hang_up_revoked()
     assert carrier.closed
+
+
+def test_a_saved_file_is_input_at_once_and_written_down_once_a_minute(
+    platform: Platform, running: Workspace, again: Again
+) -> None:
+    began = utcnow()
+    saves = [began + timedelta(seconds=seconds) for seconds in (0, 1, TOUCH_SECONDS - 1)]
+    for now in saves:
+        platform.connections.note_input(running.id, now)
+        assert platform.connections.last_input(running.id) == now
+        assert writes(lambda now=now: platform.connections.touch(now)) == []
+    platform.connections.touch(began + timedelta(seconds=TOUCH_SECONDS))
+    assert again(running).last_input_at == saves[-1]
+    assert writes(lambda: platform.connections.touch(utcnow() + timedelta(hours=1))) == []

@@ -153,6 +153,29 @@ PRIVATE = {
     "GET /api/v1/repos/<owner>/<repo>/proposals/<int:number>/comments",
     "POST /api/v1/repos/<owner>/<repo>/proposals/<int:number>/comments",
     "DELETE /api/v1/repos/<owner>/<repo>/proposals/<int:number>/comments/<int:comment_id>",
+    "GET /api/v1/workspaces/<name>/files",
+    "GET /api/v1/workspaces/<name>/files/archive",
+    "GET /api/v1/workspaces/<name>/files/content",
+    "PUT /api/v1/workspaces/<name>/files/content",
+    "DELETE /api/v1/workspaces/<name>/files/content",
+    "POST /api/v1/workspaces/<name>/files/copy",
+    "POST /api/v1/workspaces/<name>/files/mkdir",
+    "POST /api/v1/workspaces/<name>/files/move",
+    "GET /api/v1/workspaces/<name>/files/names",
+    "GET /api/v1/workspaces/<name>/files/search",
+    "POST /api/v1/workspaces/<name>/files/replace",
+    "GET /api/v1/workspaces/<name>/git",
+    "GET /api/v1/workspaces/<name>/git/branches",
+    "GET /api/v1/workspaces/<name>/git/diff",
+    "GET /api/v1/workspaces/<name>/git/log",
+    "GET /api/v1/workspaces/<name>/git/show",
+    "POST /api/v1/workspaces/<name>/git/commit",
+    "POST /api/v1/workspaces/<name>/git/discard",
+    "POST /api/v1/workspaces/<name>/git/init",
+    "POST /api/v1/workspaces/<name>/git/stage",
+    "POST /api/v1/workspaces/<name>/git/switch",
+    "POST /api/v1/workspaces/<name>/git/unstage",
+    "GET /api/v1/workspaces/<name>/languages",
     "POST /session",
 }
 """What a person who is signed in may use."""
@@ -174,6 +197,8 @@ ADMIN = {
 
 WEBSOCKETS = {
     "GET /api/v1/echo",
+    "GET /api/v1/workspaces/<name>/files/watch",
+    "GET /api/v1/workspaces/<name>/language",
     "GET /api/v1/workspaces/<name>/terminal",
 }
 

@@ -153,12 +153,22 @@ def test_templates_are_added_changed_and_deleted(app: Flask, ann: Visitor) -> No
     assert row(app, Template, name="go") is None
 
 
+def test_a_templates_language_servers_are_edited_as_lines(app: Flask, ann: Visitor) -> None:
+    line = "go | Go | .go | gopls -remote=auto"
+    ann.post("/admin/templates", TEMPLATE | {"languages": line})
+    assert row(app, Template, name="go").languages == [
+        {"id": "go", "title": "Go", "extensions": [".go"], "command": ["gopls", "-remote=auto"]}
+    ]
+    assert f">{line}</textarea>" in ann.get("/admin/templates").text
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [
         ({"name": "Go"}, 422), ({"image": "bad image"}, 422), ({"cpus": "many"}, 422),
         ({"cpus": "nan"}, 422), ({"memory_mib": "9" * 30}, 422), ({"ports": "http"}, 422),
         ({"name": "chaospine"}, 409), ({"description": "x\x00"}, 422),
+        ({"languages": "rust"}, 422),
     ],
 )  # fmt: skip
 def test_a_bad_template_comes_back_with_what_was_typed(

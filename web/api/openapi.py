@@ -14,6 +14,8 @@ VERSION = "1"
 TAGS = {
     "accounts": "Accounts and the tokens that act for them.",
     "workspaces": "What runs, and what it may use.",
+    "files": "What a workspace has on its disk, while it runs and while it does not.",
+    "git": "What the git of a workspace says of its files, and does to them.",
     "terminal": "The tmux sessions of a workspace.",
     "home": "The files that all your workspaces share.",
     "commons": "Repositories, proposals to them, shared files, and who does what with them.",
@@ -98,6 +100,8 @@ def _entry(op: Operation) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": _reference(op.body)}},
         }
+    if op.streams:
+        entry["requestBody"] = {"required": True, "content": {"application/octet-stream": {}}}
     if op.public:
         entry["security"] = []
     return entry

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import MethodNotAllowed
 
 from orchestrator.errors import BadInput
-from web.identity import caller
+from web.identity import FORMS, caller
 
 api = Blueprint("api", __name__)
 PREFIX = "/api/v1"
@@ -33,6 +33,7 @@ class Operation:
     public: bool
     media: str
     query: tuple[tuple[str, str], ...]
+    streams: bool
 
 
 OPERATIONS: list[Operation] = []
@@ -52,13 +53,14 @@ def operation(
     media: str = "application/json",
     query: tuple[tuple[str, str], ...] = (),
     websocket: bool = False,
-    streams_body: bool = False,
+    head: bool = False,
+    streams: bool = False,
 ) -> Callable[[View], View]:
     """Register a view under ``/api/v1`` (or at an absolute path that starts with ``//``).
 
     The view gets the checked ``body`` as a keyword argument and returns a model, None for an
-    empty answer, or a ready ``Response``. Unless ``public``, the caller must be signed in.
-    A view that ``streams_body`` takes it from the WSGI server, however long it is.
+    empty answer, or a ready ``Response``. Unless ``public``, the caller must be signed in. With
+    ``head`` it answers HEAD too. With ``streams`` it reads bytes of any length from the request.
     """
     route = path[1:] if path.startswith("//") else PREFIX + path
 
@@ -78,6 +80,7 @@ def operation(
                 public,
                 media,
                 query,
+                streams,
             )
         )
 
@@ -85,10 +88,16 @@ def operation(
         def checked(**arguments: Any) -> Response:
             # Flask answers HEAD by GET. For a stream that is work for nothing, and the server would
             # end the body that it may not have: the connection's next answer would be misread.
-            if request.method == "HEAD" and media != "application/json":
+            if request.method == "HEAD" and media != "application/json" and not head:
                 raise MethodNotAllowed([method])
             if not public:
                 caller()
+            if streams and request.mimetype in FORMS:  # the check of CSRF may have read it
+                raise BadInput(
+                    "A form is not taken here",
+                    field="Content-Type",
+                    hint="Send the bytes as they are, with 'application/octet-stream'.",
+                )
             if body is not None:
                 arguments["body"] = parse(body)
             result = view(**arguments)
@@ -96,7 +105,7 @@ def operation(
 
         # A request that carries its own credentials has no ambient ones to abuse.
         checked.takes_credentials = public  # type: ignore[attr-defined]
-        checked.streams_body = streams_body  # type: ignore[attr-defined]
+        checked.streams = streams  # type: ignore[attr-defined]
         api.add_url_rule(route, view.__name__, checked, methods=[method], websocket=websocket)
         return checked
 
@@ -106,7 +115,9 @@ def operation(
 def _answer(result: Any, status: int) -> Response:
     if result is None:
         return Response(status=204)
-    response = jsonify(result.model_dump(mode="json") if isinstance(result, BaseModel) else result)
+    response = jsonify(
+        result.model_dump(mode="json", by_alias=True) if isinstance(result, BaseModel) else result
+    )
     response.status_code = status
     return response
 

@@ -1,11 +1,13 @@
 """The shapes of the API's JSON. Times are ISO 8601 in UTC; sizes are bytes."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from models import Role, Standing, State
+from orchestrator import languages
 from orchestrator.doctor import Verdict
 
 
@@ -147,6 +149,19 @@ class Tokens(BaseModel):
     tokens: list[Token]
 
 
+class Language(BaseModel):
+    """A language server."""
+
+    id: str
+    title: str
+    extensions: list[str]
+    command: list[str]
+
+    @classmethod
+    def of(cls, language: languages.Language) -> "Language":
+        return cls(**asdict(language))
+
+
 class Template(BaseModel):
     name: str
     title: str
@@ -157,6 +172,7 @@ class Template(BaseModel):
     memory_bytes: int
     pids: int
     ports: list[int]
+    languages: list[Language] = Field(description="Its own language servers.")
     read_only_root: bool
     enabled: bool
 

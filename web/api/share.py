@@ -15,7 +15,7 @@ from web.identity import caller, platform
 _THEIRS = "/people/<username>/share"
 
 
-@operation("PUT", "/share/<path:path>", tag="commons", status=201, streams_body=True)
+@operation("PUT", "/share/<path:path>", tag="commons", status=201, streams=True)
 def publish_file(path: str) -> Response:
     """Publish a file to everybody on this server.
 

@@ -17,26 +17,19 @@ export class Problem extends Error {
   }
 }
 
-/** Fetch JSON. Raises: Problem. */
-export async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const headers: Record<string, string> = { Accept: "application/json" };
-  if (method !== "GET") headers["X-CSRFToken"] = meta("csrf-token");
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+/** Fetch anything, as the signed-in person. Raises: Problem. */
+export async function send(method: string, path: string, options: { body?: BodyInit; headers?: Record<string, string>; signal?: AbortSignal } = {}): Promise<Response> {
+  const headers: Record<string, string> = { ...options.headers };
+  if (method !== "GET" && method !== "HEAD") headers["X-CSRFToken"] = meta("csrf-token");
   let response: Response;
   try {
-    response = await fetch(path, { method, headers, credentials: "same-origin", cache: "no-store", ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-  } catch {
+    response = await fetch(path, { ...options, method, headers, credentials: "same-origin", cache: "no-store" });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
     throw new Problem("The server cannot be reached", 0, "", "unreachable", "Check the network connection.");
   }
-  const text = await response.text();
-  let data: unknown = null;
-  try {
-    data = text ? JSON.parse(text) : null;
-  } catch {
-    data = null;
-  }
-  if (response.ok) return data as T;
-  const fields = (data ?? {}) as Record<string, string | undefined>;
+  if (response.ok) return response;
+  const fields = (parsed(await response.text()) ?? {}) as Record<string, string | undefined>;
   throw new Problem(
     fields["title"] ?? `The server answered ${response.status}`,
     response.status,
@@ -46,6 +39,22 @@ export async function request<T>(method: string, path: string, body?: unknown): 
     fields["field"],
     fields["log"],
   );
+}
+
+/** Fetch JSON. Raises: Problem. */
+export async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const response = await send(method, path, { headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  return parsed(await response.text()) as T;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return null;
+  }
 }
 
 const path = (name: string, rest = ""): string => `/api/v1/workspaces/${encodeURIComponent(name)}${rest}`;

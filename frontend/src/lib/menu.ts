@@ -4,18 +4,20 @@ import { h, icon } from "./dom";
 export interface MenuItem {
   label: string;
   icon: string;
+  /** The key that does the same. */
+  key?: string;
   danger?: boolean;
   href?: string;
   checked?: boolean;
   run?: () => void;
 }
 
-/** Open a menu at a button; clicking the button again closes it. */
-export function openMenu(menu: HTMLElement, anchor: HTMLElement): void {
+/** Open a menu at a button, or at a point; clicking the button again closes it. */
+export function openMenu(menu: HTMLElement, anchor: HTMLElement, point?: { x: number; y: number }): void {
   if (menu.matches(":popover-open")) return menu.hidePopover();
   menu.showPopover();
-  const at = anchor.getBoundingClientRect();
   const size = menu.getBoundingClientRect();
+  const at = point ? new DOMRect(point.x + size.width, point.y, 0, 0) : anchor.getBoundingClientRect();
   const below = at.bottom + 6 + size.height <= innerHeight || at.top < size.height + 6;
   menu.style.top = `${Math.max(8, below ? at.bottom + 6 : at.top - size.height - 6)}px`;
   menu.style.left = `${Math.min(Math.max(8, at.right - size.width), innerWidth - size.width - 8)}px`;
@@ -27,7 +29,7 @@ export function openMenu(menu: HTMLElement, anchor: HTMLElement): void {
 }
 
 /** Build a menu for these items, open it, and drop it when it closes. */
-export function popMenu(anchor: HTMLElement, label: string, entries: (MenuItem | null)[]): void {
+export function popMenu(anchor: HTMLElement, label: string, entries: (MenuItem | null)[], point?: { x: number; y: number }): void {
   const menu = h("div", { class: "menu", popover: "auto", role: "menu", "aria-label": label });
   for (const entry of entries) {
     if (!entry) {
@@ -38,6 +40,7 @@ export function popMenu(anchor: HTMLElement, label: string, entries: (MenuItem |
     const element = entry.href
       ? h("a", { ...props, href: entry.href }, icon(entry.icon), entry.label)
       : h("button", { ...props, type: "button" }, icon(entry.icon), entry.label);
+    if (entry.key) element.append(h("kbd", {}, entry.key));
     element.addEventListener("click", () => {
       menu.hidePopover();
       entry.run?.();
@@ -51,7 +54,7 @@ export function popMenu(anchor: HTMLElement, label: string, entries: (MenuItem |
     if (menu.contains(document.activeElement) || document.activeElement === document.body) anchor.focus();
     menu.remove();
   });
-  openMenu(menu, anchor);
+  openMenu(menu, anchor, point);
 }
 
 function items(menu: HTMLElement): HTMLElement[] {

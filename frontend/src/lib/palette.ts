@@ -54,16 +54,12 @@ export function togglePalette(): void {
   input.focus();
 }
 
-/** Wire the search box and the shortcut. withKey: false on the terminal page, where Ctrl+K belongs to the shell. */
-export function installPalette(withKey: boolean): void {
+/** Wire the search box and the shortcut. */
+export function installPalette(): void {
   for (const element of document.querySelectorAll<HTMLElement>("[data-palette]")) element.addEventListener("click", togglePalette);
   for (const key of document.querySelectorAll<HTMLElement>("kbd[data-mod]")) key.textContent = `${isMac ? "⌘" : "Ctrl"} ${key.dataset["mod"]}`;
   addEventListener("keydown", (event) => {
-    const plain = withKey || isMac;
-    const wanted = plain
-      ? event.key.toLowerCase() === "k" && (isMac ? event.metaKey : event.ctrlKey) && !event.shiftKey && !event.altKey
-      : event.key.toLowerCase() === "p" && event.ctrlKey && event.shiftKey;
-    if (!wanted) return;
+    if (event.key.toLowerCase() !== "k" || !(isMac ? event.metaKey : event.ctrlKey) || event.shiftKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
     togglePalette();

@@ -23,6 +23,8 @@ export interface Panes {
   revive: () => void;
   /** Give the keyboard back to the terminal in front. */
   focus: () => void;
+  /** The workspace is not what it was. */
+  changed: (workspace: Workspace) => void;
 }
 
 function stoppedBecause(reason: string): string {
@@ -158,6 +160,7 @@ export class Lifecycle {
   private mark(): void {
     byId("dot").className = `dot ${this.workspace.state}`;
     byId("state-word").textContent = this.workspace.state;
+    this.panes.changed(this.workspace);
   }
 
   private showStarting(): void {

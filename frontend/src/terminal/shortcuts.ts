@@ -5,6 +5,8 @@ import type { Pane } from "./pane";
 
 export interface Shortcuts {
   current: () => Pane | null;
+  /** Whether the keyboard belongs to the terminals: elsewhere the same keys mean other things. */
+  owns: () => boolean;
   newTab: () => void;
   find: () => void;
   choose: (index: number) => void;
@@ -14,7 +16,7 @@ export interface Shortcuts {
 /** Handle them at the window, in the capture phase. */
 export function installShortcuts(target: Shortcuts): void {
   addEventListener("keydown", (event) => {
-    if (document.querySelector("dialog[open]")) return;
+    if (document.querySelector("dialog[open]") || !target.owns()) return;
     const action = actionFor(event, target);
     if (!action) return;
     event.stopPropagation();

@@ -1,31 +1,64 @@
-/** The terminal page: tabs of one workspace, each a tmux session. */
-import { api, explain } from "./lib/api";
-import { copyText } from "./lib/clipboard";
-import { downloadHome } from "./lib/archive";
-import { offer } from "./lib/commands";
-import { confirmThat, openDialog } from "./lib/dialog";
-import { boot, byId, h, isMac } from "./lib/dom";
-import { listen } from "./lib/events";
-import { warnOfLevel } from "./lib/home-level";
-import { openMenu as showMenu, popMenu } from "./lib/menu";
-import { togglePalette } from "./lib/palette";
-import { onThemeChange } from "./lib/theme-choice";
-import { toast } from "./lib/toast";
-import type { Workspace } from "./lib/types";
-import { banner } from "./terminal/banner";
-import { showHelp } from "./terminal/help";
-import { keybar } from "./terminal/keybar";
-import { Lifecycle } from "./terminal/lifecycle";
-import { Overlay } from "./terminal/overlay";
-import { Pane, type PaneHooks } from "./terminal/pane";
-import { finder } from "./terminal/search";
-import { fontSize, screenReader, setFontSize, setScreenReader, storedTabs, storeTabs } from "./terminal/settings";
-import { installShortcuts } from "./terminal/shortcuts";
-import { isShell, TabStrip } from "./terminal/tabs";
-import { scrollByTouch } from "./terminal/touch";
+/** The dock of terminals: tabs of one workspace, each a tmux session. */
+import { api, explain } from "../lib/api";
+import { copyText } from "../lib/clipboard";
+import { downloadHome } from "../lib/archive";
+import { offer } from "../lib/commands";
+import { confirmThat, openDialog } from "../lib/dialog";
+import { boot, byId, h, isMac } from "../lib/dom";
+import { listen } from "../lib/events";
+import { warnOfLevel } from "../lib/home-level";
+import { openMenu as showMenu, popMenu } from "../lib/menu";
+import { onThemeChange } from "../lib/theme-choice";
+import { toast } from "../lib/toast";
+import type { Workspace } from "../lib/types";
+import { banner } from "../terminal/banner";
+import { showHelp } from "../terminal/help";
+import { keybar } from "../terminal/keybar";
+import { Lifecycle } from "../terminal/lifecycle";
+import { Overlay } from "../terminal/overlay";
+import { Pane, type PaneHooks } from "../terminal/pane";
+import { finder } from "../terminal/search";
+import { fontSize, screenReader, setFontSize, setScreenReader, storedTabs, storeTabs } from "../terminal/settings";
+import { installShortcuts } from "../terminal/shortcuts";
+import { isShell, TabStrip } from "../terminal/tabs";
+import { scrollByTouch } from "../terminal/touch";
 
-const start = boot<{ workspace: Workspace; sessions: string[] }>();
+export interface DockStart {
+  workspace: Workspace;
+  /** The sessions that there are. */
+  sessions: string[];
+}
+
+/** What the page learns from its terminals. */
+export interface DockHooks {
+  /** The workspace is another, or of another state or activity. */
+  workspace: (workspace: Workspace) => void;
+  /** Whether the server answers. */
+  online: (online: boolean) => void;
+  /** Somebody chose a terminal: it must be seen. */
+  reveal: () => void;
+  /** Open the palette. */
+  palette: () => void;
+  /** Whether the keyboard belongs to the terminals. */
+  owns: () => boolean;
+}
+
+export interface Dock {
+  /** The workspace as it was last heard of. */
+  workspace: () => Workspace;
+  focus: () => void;
+  /** Open a terminal, in a folder where one is given. */
+  newTab: (folder?: string) => void;
+  /** Somebody works in the page: the warning of idleness goes. */
+  touched: () => void;
+  start: () => void;
+}
+
+const start = boot<DockStart>();
 const name = start.workspace.name;
+/** Less is no terminal but the dock being folded away. */
+const MIN_HEIGHT = 24;
+let page: DockHooks | null = null;
 const screens = byId("screens");
 const panes = new Map<string, Pane>();
 let active = "";
@@ -39,7 +72,8 @@ const lifecycle = new Lifecycle(start.workspace, {
   live: () => [...panes.values()].filter((pane) => pane.shown && !pane.ended),
   ended: (pane) => shellEnded(pane),
   revive: () => { for (const pane of panes.values()) pane.ended = false; },
-  focus: () => current()?.terminal.focus(),
+  focus: () => { if (page?.owns()) current()?.terminal.focus(); },
+  changed: (workspace) => page?.workspace(workspace),
 }, banner(byId("banner")), overlay);
 
 const hooks: PaneHooks = {
@@ -194,7 +228,7 @@ async function restart(): Promise<void> {
 function openMenu(): void {
   const running = lifecycle.workspace.state === "running";
   popMenu(byId("more"), "More", [
-    { label: "Commands …", icon: "search", run: togglePalette },
+    { label: "Commands …", icon: "search", run: () => page?.palette() },
     { label: "The screen as text …", icon: "file-text", run: showText },
     { label: "Smaller text", icon: "a-arrow-down", run: () => resizeText(-1) },
     { label: "Larger text", icon: "a-arrow-up", run: () => resizeText(1) },
@@ -221,9 +255,9 @@ function wire(): void {
   byId("fullscreen").addEventListener("click", toggleFullscreen);
   byId("more").addEventListener("click", openMenu);
   onThemeChange(restyle);
-  new ResizeObserver(() => current()?.fit()).observe(screens);
+  new ResizeObserver(() => { if (screens.clientHeight > MIN_HEIGHT) current()?.fit(); }).observe(screens);
   scrollByTouch(screens, () => (current()?.terminal.element?.clientHeight ?? 400) / (current()?.terminal.rows ?? 24));
-  installShortcuts({ current, newTab, find: find.open, choose: (at) => activate([...panes.keys()][at] ?? active), step: (by) => {
+  installShortcuts({ current, owns: () => page?.owns() ?? true, newTab, find: find.open, choose: (at) => activate([...panes.keys()][at] ?? active), step: (by) => {
     const names = [...panes.keys()];
     activate(names[(names.indexOf(active) + by + names.length) % names.length] ?? active);
   } });
@@ -234,12 +268,13 @@ function wire(): void {
     const mine = workspaces.find((workspace) => workspace.name === name);
     if (mine) lifecycle.update(mine);
   });
+  listen("online", (online) => page?.online(online));
   listen("signed-out", () => lifecycle.signedOut());
   offer(() => [
-    ...[...panes.keys()].map((session) => ({ title: `Show ${session}`, icon: "terminal", group: "Tab", run: () => activate(session) })),
-    { title: "New terminal", icon: "plus", group: "Tab", run: newTab },
+    ...[...panes.keys()].map((session) => ({ title: `Show ${session}`, icon: "terminal", group: "Tab", run: () => { page?.reveal(); activate(session); } })),
+    { title: "New terminal", icon: "plus", group: "Tab", run: () => { page?.reveal(); newTab(); } },
     { title: `Close ${active}`, icon: "x", group: "Tab", run: () => void closeTab(active) },
-    { title: "Search the history", icon: "search", group: isMac ? "⌘F" : "Ctrl Shift F", run: find.open },
+    { title: "Search the history", icon: "search", group: isMac ? "⌘F" : "Ctrl Shift F", run: () => { page?.reveal(); find.open(); } },
     { title: `Restart ${name}`, icon: "rotate-cw", group: "Workspace", run: () => void restart() },
     { title: `Stop ${name}`, icon: "square", group: "Workspace", run: () => void stop() },
     { title: "All workspaces", icon: "layout-grid", group: "Page", run: () => { location.href = "/"; } },
@@ -247,17 +282,35 @@ function wire(): void {
   ]);
 }
 
-const stored = storedTabs(name);
-const known = start.sessions.length ? start.sessions : ["main"];
-for (const session of [...stored.order.filter((one) => known.includes(one)), ...known.filter((one) => !stored.order.includes(one))]) addTab(session);
-wire();
-const wanted = new URLSearchParams(location.search).get("session") ?? "";
-if (wanted) history.replaceState(null, "", location.pathname + location.hash);
-activate(panes.has(wanted) ? wanted : panes.has(stored.active) ? stored.active : [...panes.keys()][0]!);
-if (location.hash === "#new") {
-  history.replaceState(null, "", location.pathname);
-  newTab();
+/** Fill the dock that the template has, wake the workspace and connect. */
+export function openDock(hooks: DockHooks): Dock {
+  page = hooks;
+  const stored = storedTabs(name);
+  const known = start.sessions.length ? start.sessions : ["main"];
+  for (const session of [...stored.order.filter((one) => known.includes(one)), ...known.filter((one) => !stored.order.includes(one))]) addTab(session);
+  wire();
+  const wanted = new URLSearchParams(location.search).get("session") ?? "";
+  if (wanted) history.replaceState(null, "", location.pathname + location.hash);
+  activate(panes.has(wanted) ? wanted : panes.has(stored.active) ? stored.active : [...panes.keys()][0]!);
+  if (wanted) hooks.reveal();
+  if (location.hash === "#new") {
+    history.replaceState(null, "", location.pathname);
+    hooks.reveal();
+    newTab();
+  }
+  lifecycle.begin();
+  // For browser tests and measurements: what is on the screen, and how far drawing lags behind.
+  Object.assign(window, { rootblood: { text: () => current()?.text() ?? "", backlog: () => current()?.flow.backlog ?? 0, dropped: () => current()?.flow.dropped ?? 0 } });
+  return {
+    workspace: () => lifecycle.workspace,
+    focus: () => { current()?.fit(); current()?.terminal.focus(); },
+    newTab: (folder) => {
+      hooks.reveal();
+      newTab();
+      // A control character in a name would be a key press.
+      if (folder && !/\p{Cc}/u.test(folder)) current()?.type(` cd -- '${folder.replaceAll("'", "'\\''")}'\r`);
+    },
+    touched: () => lifecycle.touched(),
+    start: () => void lifecycle.start(),
+  };
 }
-lifecycle.begin();
-// For browser tests and measurements: what is on the screen, and how far drawing lags behind.
-Object.assign(window, { rootblood: { text: () => current()?.text() ?? "", backlog: () => current()?.flow.backlog ?? 0, dropped: () => current()?.flow.dropped ?? 0 } });

@@ -1,0 +1,227 @@
+"""Editing and saving: what is unsaved is marked, kept, and never lost to somebody else's change."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.ide import Ide
+from tests.browser.screen import REFUSED, Complaints
+from tests.end_to_end.person import Person
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+CHANGED = "the server responded with a status of 412"
+
+
+@pytest.fixture
+def opened(ide: Ide) -> Ide:
+    return ide.fill({"a.txt": "one\ntwo\n", "b.txt": "b", "c.txt": "c"}).go()
+
+
+def add(ide: Ide, text: str) -> None:
+    """Type at the end of the file in front."""
+    ide.text.press("Control+End")
+    ide.page.keyboard.type(text)
+
+
+def test_from_opening_to_saving_by_keyboard(opened: Ide) -> None:
+    press, type_ = opened.page.keyboard.press, opened.page.keyboard.type
+    press("Control+Shift+E")
+    press("Control+p")
+    type_("work/a.txt")
+    expect(opened.page.get_by_role("option").first).to_contain_text("a.txt")
+    press("Enter")
+    expect(opened.text).to_be_focused()
+    press("Control+End")
+    type_("three")
+    opened.is_dirty("a.txt")
+    press("Control+s")
+    opened.is_dirty("a.txt", False)
+    opened.holds("work/a.txt", "one\ntwo\nthree")
+    press("Control+`")
+    opened.screen.type("cat work/a.txt")
+    opened.screen.shows("^three")
+    press("Alt+w")
+    expect(opened.tabs).to_have_count(1)
+    press("Control+1")
+    expect(opened.text).to_be_focused()
+    press("Alt+w")
+    expect(opened.tabs).to_have_count(0)
+
+
+def test_undoing_all_of_it_is_not_unsaved(opened: Ide) -> None:
+    opened.open("a.txt")
+    add(opened, "x")
+    opened.is_dirty("a.txt")
+    opened.page.keyboard.press("Control+z")
+    opened.is_dirty("a.txt", False)
+
+
+def test_unsaved_text_survives_a_reload(opened: Ide) -> None:
+    opened.open("b.txt")
+    opened.open("a.txt")
+    add(opened, "kept")
+    opened.page.reload()
+    opened.is_dirty("a.txt")
+    expect(opened.text).to_contain_text("kept")
+    expect(opened.tabs).to_have_count(2)
+    assert opened.read("work/a.txt") == "one\ntwo\n"
+    opened.text.press("Control+s")
+    opened.is_dirty("a.txt", False)
+    opened.holds("work/a.txt", "one\ntwo\nkept")
+    opened.page.reload()
+    expect(opened.text).to_contain_text("kept")
+    opened.is_dirty("a.txt", False)
+
+
+def test_closing_unsaved_text_asks(opened: Ide) -> None:
+    opened.open("b.txt")
+    add(opened, "!")
+    opened.page.keyboard.press("Alt+w")
+    dialog = opened.screen.dialog("Save “b.txt”?")
+    expect(dialog.get_by_role("button", name="Save", exact=True)).to_be_focused()
+    dialog.get_by_role("button", name="Cancel").click()
+    opened.is_dirty("b.txt")
+    opened.screen.button("Close b.txt").click()
+    dialog.get_by_role("button", name="Don’t save").click()
+    expect(opened.tabs).to_have_count(0)
+    expect(opened.open("b.txt")).to_have_text("b")
+    add(opened, "?")
+    opened.screen.button("Close b.txt").click()
+    dialog.get_by_role("button", name="Save", exact=True).click()
+    opened.holds("work/b.txt", "b?")
+    expect(opened.tabs).to_have_count(0)
+
+
+class TestConflict:
+    @pytest.fixture
+    def conflict(self, opened: Ide, complaints: Complaints) -> Ide:
+        """The merge view of a file that two people changed."""
+        complaints.expect(CHANGED)
+        opened.open("a.txt")
+        add(opened, "mine")
+        opened.write("work/a.txt", "ONE\ntwo\n")
+        note = opened.page.get_by_text("This file was changed on the disk while you edited it.")
+        expect(note).to_be_visible()
+        opened.text.press("Control+s")
+        expect(opened.tab("a.txt (conflict)")).to_have_attribute("aria-selected", "true")
+        assert opened.read("work/a.txt") == "ONE\ntwo\n"
+        return opened
+
+    def sides(self, ide: Ide) -> list[str]:
+        return ide.page.locator(".page.diff:visible .cm-content").all_inner_texts()
+
+    def test_shows_both_and_saves_what_was_merged(self, conflict: Ide) -> None:
+        page = conflict.page
+        expect(page.locator(".cm-merge-a .cm-content")).to_contain_text("ONE")
+        expect(page.locator(".cm-merge-b .cm-content")).to_contain_text("mine")
+        conflict.screen.photograph("ide-conflict")
+        page.get_by_role("button", name="Revert this chunk").first.click()
+        page.get_by_role("button", name="Save the right side").click()
+        conflict.holds("work/a.txt", "ONE\ntwo\nmine")
+        expect(conflict.tab("a.txt (conflict)")).to_have_count(0)
+        conflict.is_dirty("a.txt", False)
+
+    def test_other_side_can_be_taken(self, conflict: Ide) -> None:
+        conflict.page.get_by_role("button", name="Take the left side").click()
+        expect(conflict.tab("a.txt (conflict)")).to_have_count(0)
+        conflict.is_dirty("a.txt", False)
+        expect(conflict.text).to_contain_text("ONE")
+        expect(conflict.text).not_to_contain_text("mine")
+
+
+def test_draft_over_a_file_that_changed_meanwhile(opened: Ide, complaints: Complaints) -> None:
+    complaints.expect(CHANGED)
+    opened.open("a.txt")
+    add(opened, "mine")
+    opened.page.goto("about:blank")
+    opened.write("work/a.txt", "somebody else's\n")
+    opened.go()
+    expect(opened.text).to_contain_text("mine")
+    expect(opened.page.get_by_text("This file was changed on the disk")).to_be_visible()
+    opened.text.press("Control+s")
+    expect(opened.tab("a.txt (conflict)")).to_be_visible()
+    assert opened.read("work/a.txt") == "somebody else's\n"
+
+
+def test_unedited_file_follows_the_terminal(opened: Ide, complaints: Complaints) -> None:
+    complaints.expect(REFUSED)
+    opened.open("a.txt")
+    opened.text.press("Control+End")
+    opened.page.locator(".xterm-helper-textarea").focus()
+    opened.screen.type("sed -i s/one/from-the-terminal/ work/a.txt")
+    expect(opened.text).to_contain_text("from-the-terminal")
+    opened.is_dirty("a.txt", False)
+    opened.screen.type("rm work/a.txt")
+    expect(opened.page.get_by_text("This file was deleted or moved away.")).to_be_visible()
+    opened.screen.button("Save it again").click()
+    opened.holds("work/a.txt", "from-the-terminal\ntwo\n")
+
+
+def test_bytes_that_were_not_edited_stay_as_they_are(ide: Ide) -> None:
+    files = {
+        "crlf.txt": b"a\r\nb\r\n",
+        "mixed.txt": b"a\r\nb\nc",
+        "bom.txt": "\ufeffa\n".encode(),
+        "latin.txt": b"caf\xe9\n",
+    }
+    ide.fill(files).go()
+    for name in files:
+        ide.open(name)
+        ide.text.press("Control+Home")
+        ide.page.keyboard.type("x")
+        ide.page.keyboard.press("Control+s")
+        ide.is_dirty(name, False)
+    wanted = [b"xa\r\nb\r\n", b"xa\r\nb\nc", "\ufeffxa\n".encode(), b"xcaf\xe9\n"]
+    for name, content in zip(files, wanted, strict=True):
+        assert raw(ide.owner, f"work/{name}") == content
+
+
+def raw(owner: Person, path: str) -> bytes:
+    with owner.asking("GET", f"/api/v1/workspaces/main/files/content?path={path}") as answer:
+        return answer.read()
+
+
+def test_two_editors_of_one_file_are_one(opened: Ide) -> None:
+    opened.open("a.txt")
+    opened.text.press("Control+\\")
+    editors = opened.page.locator(".group .cm-content:visible")
+    expect(editors).to_have_count(2)
+    expect(editors.nth(1)).to_be_focused()
+    opened.page.keyboard.type("both ")
+    for editor in editors.all():
+        expect(editor).to_contain_text("both one")
+    opened.page.keyboard.press("Control+s")
+    opened.holds("work/a.txt", "both one\ntwo\n")
+    opened.page.keyboard.press("Control+1")
+    expect(editors.nth(0)).to_be_focused()
+    opened.page.reload()
+    expect(opened.page.locator(".group .cm-content:visible")).to_have_count(2)
+
+
+def test_thirty_tabs(ide: Ide) -> None:
+    ide.fill({f"f{number:02}.txt": f"text {number}" for number in range(30)}).go().unfold()
+    for number in range(30):
+        ide.entry(f"f{number:02}.txt").dblclick()
+        expect(ide.tab(f"f{number:02}.txt")).to_have_attribute("aria-selected", "true")
+    expect(ide.tabs).to_have_count(30)
+    ide.page.reload()
+    expect(ide.tabs).to_have_count(30)
+    expect(ide.text).to_have_text("text 29")
+    ide.text.press("Control+PageDown")
+    expect(ide.text).to_have_text("text 0")
+    ide.text.press("Alt+3")
+    expect(ide.text).to_have_text("text 2")
+
+
+def test_find_replace_and_go_to_line(opened: Ide) -> None:
+    opened.open("a.txt")
+    opened.text.press("Control+f")
+    opened.page.keyboard.type("two")
+    expect(opened.page.locator(".cm-searchMatch")).to_have_count(1)
+    opened.page.keyboard.press("Escape")
+    opened.text.press("Control+g")
+    box = opened.page.get_by_role("dialog", name="Quick open").get_by_role("combobox")
+    expect(box).to_have_value(":")
+    opened.page.keyboard.type("2:3")
+    opened.page.keyboard.press("Enter")
+    expect(opened.page.get_by_role("button", name="Ln 2, Col 3")).to_be_visible()
