@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 
-from benchmarks import commons, commons_pages, files, homes, scale, start, terminal
+from benchmarks import commons, commons_pages, files, homes, previews, scale, start, terminal
 from benchmarks.results import Result, document, table
 
 BENCHMARKS = {
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "files": files.run,
     "commons": commons.run,
     "commons-pages": commons_pages.run,
+    "previews": previews.run,
 }
 
 

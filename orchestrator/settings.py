@@ -26,6 +26,9 @@ SET_IN_WORKSPACES = frozenset(
 """What every workspace knows of itself: a server may be developed inside one."""
 
 
+APPS_PORTS_MAX = 1000
+
+
 class Registration(StrEnum):
     """Who may create an account; the first account never needs an invitation."""
 
@@ -59,6 +62,23 @@ class Settings:
         "postgresql+psycopg://user:password@host/name.",
     )  # fmt: skip
     listen: str = _setting("127.0.0.1:8000", "Address and port to serve on.")
+    apps_domain: str = _setting(
+        "localhost", "What runs in workspaces is opened on hosts below this one, which all must "
+        "reach this server; with a port where it is not the panel's. In production a domain that "
+        "the panel's does not share: see 'How to give previews a domain'."
+    )  # fmt: skip
+    apps_host: str = _setting(
+        "", "Where there is no wildcard DNS: a second host name, other than the panel's, on which "
+        "each preview gets a port of its own. It replaces apps_domain."
+    )  # fmt: skip
+    apps_ports: str = _setting(
+        "9000-9049", "The ports of apps_host, first and last. Without a trusted proxy the server "
+        "listens on them itself."
+    )  # fmt: skip
+    panel_url: str = _setting(
+        "", "Where browsers reach the panel, as https://panel.example.org: where previews send who "
+        "has not signed in. Needed for links to previews unless they are below localhost."
+    )  # fmt: skip
     trusted_proxies: int = _setting(
         0, "Reverse proxies in front whose X-Forwarded-* headers count.", unit="proxies"
     )
@@ -173,6 +193,12 @@ class Settings:
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]"), int(port)
 
+    @property
+    def apps_port_range(self) -> range:
+        """The ports of :attr:`apps_ports`."""
+        first, _, last = self.apps_ports.partition("-")
+        return range(int(first), int(last) + 1)
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Build the settings. Raises: BadInput, naming the variable and the nearest known one."""
@@ -210,6 +236,9 @@ def _known(name: str, known: Mapping[str, Field[Any]]) -> Field[Any]:
 
 _WORDS = {"on": True, "true": True, "1": True, "yes": True, "enforce": True,
           "off": False, "false": False, "0": False, "no": False}  # fmt: skip
+
+
+_HOST = r"(?=.{1,180}(:|$))[a-z0-9]+(-+[a-z0-9]+)*(\.[a-z0-9]+(-+[a-z0-9]+)*)*"
 
 
 def _parse(setting: Field[Any], value: Any) -> Any:
@@ -254,6 +283,16 @@ def _text(name: str, value: Any) -> str:
     # restic knows more; those would need files in its container, such as SSH keys.
     if name == "backup_url" and not re.fullmatch(r"((rest|s3):\S+)?", value):
         raise ValueError("another kind")
+    if name == "apps_domain" and not re.fullmatch(f"{_HOST}(:[1-9][0-9]{{0,4}})?", value):
+        raise ValueError("no host name in lower case")
+    if name == "apps_host" and not re.fullmatch(f"({_HOST})?", value):
+        raise ValueError("no host name in lower case")
+    if name == "apps_ports":
+        first, last = (int(port) for port in value.split("-"))
+        if not 0 < first <= last < 65536 or last - first >= APPS_PORTS_MAX:
+            raise ValueError("no ports")
+    if name == "panel_url" and not re.fullmatch(f"(https?://{_HOST}(:[1-9][0-9]{{0,4}})?)?", value):
+        raise ValueError("no origin")
     # It becomes part of command lines and of names: it must not look like an option.
     if name == "instance" and not re.fullmatch(r"(?=.{1,20}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*", value):
         raise ValueError(value)

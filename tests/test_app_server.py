@@ -77,7 +77,7 @@ def test_head_that_is_cut_off_runs_nothing(server: Serving) -> None:
 
 
 def test_slow_heads_and_idle_connections_end() -> None:
-    with serving("app.HEAD_SECONDS=0.2", "app.IDLE_SECONDS=0.3") as server:
+    with serving("web.incoming.HEAD_SECONDS=0.2", "web.incoming.IDLE_SECONDS=0.3") as server:
         silent, slow, kept = server.connect(), server.connect(), server.connect()
         with silent, slow, kept:
             assert server.request(kept, "/seen")[0] == 200

@@ -13,11 +13,22 @@ import docker.errors
 import requests
 from docker import APIClient
 
-from orchestrator.engines import Feature, Phase, Process, Result, Status, Usage, cgroups, stuck
+from orchestrator.engines import (
+    Feature,
+    Listener,
+    Phase,
+    Process,
+    Result,
+    Status,
+    Usage,
+    cgroups,
+    stuck,
+)
 from orchestrator.engines.docker_client import LazyClient
 from orchestrator.engines.docker_dial import Dialer
 from orchestrator.engines.docker_errors import is_race, translating
 from orchestrator.engines.docker_exec import Commands
+from orchestrator.engines.docker_listeners import Ears
 from orchestrator.engines.docker_network import bridge_name, ensure_network
 from orchestrator.engines.docker_spec import (
     INSTANCE_LABEL,
@@ -68,6 +79,7 @@ class DockerEngine:
         self._prepared_at = -math.inf
         self._counters: dict[str, cgroups.Place] = {}
         self._dialer = Dialer(self._run_dirs, self._find, self.logs)
+        self._ears = Ears(self._dialer)
         self._commands = Commands(self._client)
 
     def prepare(self) -> None:
@@ -80,6 +92,10 @@ class DockerEngine:
         if self._egress:
             self._egress.ensure()
         self._prepared_at = time.monotonic()
+
+    def verify(self) -> None:
+        if self._egress:
+            self._egress.verify()
 
     def close(self) -> None:
         """Close the connections to the daemon; the engine opens others when used again."""
@@ -250,6 +266,10 @@ class DockerEngine:
         with translating():
             return self._dialer.dial(name, port, timeout=timeout)
 
+    def listeners(self, name: str) -> list[Listener]:
+        with translating():
+            return self._ears.listeners(name)
+
     def usage(self, name: str) -> Usage | None:
         place = self._counters.get(name)
         usage = cgroups.read(place) if place else None
@@ -333,6 +353,7 @@ class DockerEngine:
     def _forget(self, name: str) -> None:
         self._dialer.forget(name)
         self._counters.pop(name, None)
+        self._ears.forget(name)
 
 
 def _until_gone(client: APIClient, ident: str) -> None:

@@ -102,29 +102,39 @@ fetch_base() {
     as_root rm "$tar"
 }
 
-# Certificates this machine was told to trust (a company's proxy) go into the image.
+# build_image DIGEST IMAGE FOLDER [ARGUMENT...]
 build_image() {
-    local ca
-    ca=$(cat /usr/local/share/ca-certificates/*.crt 2> /dev/null || true)
-    local arguments=(--build-arg "EXTRA_CA=$ca")
+    local digest=$1 tag=$2 folder=$3 arguments=()
+    shift 3
     for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy PIP_INDEX_URL \
         NPM_CONFIG_REGISTRY; do
         [ -z "${!name-}" ] || arguments+=(--build-arg "$name=${!name}")
     done
-    docker build --label "rootblood.source=$1" "${arguments[@]}" -t "$image" container_image
+    docker build --label "rootblood.source=$digest" "${arguments[@]}" "$@" -t "$tag" "$folder"
 }
 
-# The engine itself remembers what its image was built from: it may be another one
-# than yesterday's.
+# Certificates this machine was told to trust (a company's proxy) go into the image.
+build_chaospine() {
+    local ca
+    ca=$(cat /usr/local/share/ca-certificates/*.crt 2> /dev/null || true)
+    build_image "$1" "$image" container_image --build-arg "EXTRA_CA=$ca"
+}
+
+# The engine itself remembers what an image was built from: it may be another one than
+# yesterday's.
+source_of() { docker image inspect -f '{{index .Config.Labels "rootblood.source"}}' "$1" 2> /dev/null; }
+
+# What else is in container_image is built by script/add-app.
+digest_of_image() { digest container_image/{Dockerfile,wheels.txt,files,languages}; }
+
 need_image() {
     local digest
-    digest=$(digest container_image)
-    [ "$(docker image inspect -f '{{index .Config.Labels "rootblood.source"}}' "$image" 2> /dev/null)" \
-        != "$digest" ] || return 0
+    digest=$(digest_of_image)
+    [ "$(source_of "$image")" != "$digest" ] || return 0
     if ! docker image inspect "$base" > /dev/null 2>&1; then
         has mmdebstrap || prepare_root "the base image $base" "docker pull $base"
         step base-image "base image" "Neither a registry nor the distribution's packages could be reached: docker pull $base" \
             fetch_base
     fi
-    step image "workspace image" "$network_hint" build_image "$digest"
+    step image "workspace image" "$network_hint" build_chaospine "$digest"
 }

@@ -23,12 +23,12 @@ from tests.end_to_end.person import Person
 from tests.end_to_end.server import PROJECT, Server
 
 CHROMIUM = Path("/usr/bin/chromium")
-# As root, and without anything that asks its maker's servers. lan.test stands for the name of a
-# machine in somebody's network, which browsers do not trust as they trust localhost.
+# As root, and without anything that asks its maker's servers. lan.test and its like stand for names
+# of a machine in somebody's network, which browsers do not trust as they trust localhost.
 ARGUMENTS = [
     *"--no-sandbox --disable-background-networking --disable-component-update".split(),
     *"--disable-sync --no-first-run --no-default-browser-check".split(),
-    "--host-resolver-rules=MAP lan.test 127.0.0.1",
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
 ]
 
 

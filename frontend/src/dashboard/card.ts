@@ -3,7 +3,7 @@ import { button, h, icon, iconButton, setText } from "../lib/dom";
 import { ago, bytes, duration, instant, limits, percent, secondsUntil } from "../lib/format";
 import { popMenu } from "../lib/menu";
 import { sparkline, type Sparkline } from "../lib/sparkline";
-import type { Template, Workspace } from "../lib/types";
+import type { SharedPort, Template, Workspace } from "../lib/types";
 import type { Actions } from "./actions";
 import { samplesOf } from "./samples";
 
@@ -20,6 +20,11 @@ function countdown(explanation: string, left: number | null): string {
 /** Why it stopped, without the word that the card says already. */
 function whyStopped(reason: string): string {
   return reason.replace(/^stopped(:| as)?\s+/i, "").replace(/\.$/, "");
+}
+
+function sharedWith(one: SharedPort): string {
+  const who = one.share === "public" ? "Everybody who has the address may open this port" : "Who is signed in may open this port";
+  return one.expires ? `${who} until ${instant(one.expires)}` : who;
 }
 
 export class Card {
@@ -51,7 +56,7 @@ export class Card {
     this.dot.className = `dot ${workspace.state}`;
     this.state.className = `state ${workspace.state}`;
     setText(this.state, WORDS[workspace.state]);
-    const shape = `${workspace.state} ${workspace.reason} ${workspace.log.length} ${limits(workspace.limits)}`;
+    const shape = `${workspace.state} ${workspace.reason} ${workspace.log.length} ${limits(workspace.limits)} ${JSON.stringify(workspace.shared)}`;
     if (shape !== this.shape) this.rebuild(shape);
     if (workspace.state === "running") this.measure();
     this.tick();
@@ -86,7 +91,8 @@ export class Card {
     this.chips.replaceChildren(
       h("span", { class: "chip", title: template?.image ?? "" }, template?.title || this.workspace.template),
       h("span", { class: "chip" }, limits(this.workspace.limits)),
-      ...(template?.ports ?? []).map((port) => h("span", { class: "chip", title: "A port that this template uses" }, `:${port}`)));
+      ...(template?.ports ?? []).map((port) => h("span", { class: "chip", title: "A port that this template uses" }, `:${port}`)),
+      ...this.workspace.shared.map((one) => h("a", { class: "chip", href: one.path, target: "_blank", rel: "noopener", title: sharedWith(one) }, icon(one.share === "public" ? "globe" : "users"), `:${one.port}`)));
     const part = { running: () => this.running(), stopped: () => this.stopped(), failed: () => this.failed(), starting: () => this.waiting(), stopping: () => this.waiting(), deleting: () => this.waiting() }[this.workspace.state];
     part();
     if (hadFocus) (this.foot.querySelector<HTMLElement>("a, button") ?? this.title.querySelector("a"))?.focus();
@@ -99,16 +105,23 @@ export class Card {
     this.middle.replaceChildren(this.spark.element, h("div", { class: "numbers" }, h("span", {}, "CPU ", this.cpu), h("span", {}, "Memory ", this.memory)), this.idle);
     this.foot.replaceChildren(
       h("a", { class: "button primary", href: this.workspace.url }, icon("terminal"), "Open"),
+      ...this.apps(),
       h("a", { class: "button", href: `${this.workspace.url}#new` }, icon("plus"), "Terminal"),
       iconButton(`Stop ${this.workspace.name}`, "square", () => void this.actions.stop(this.workspace)),
       this.more());
+  }
+
+  /** Links that start an app, and the workspace where that is stopped. */
+  private apps(): HTMLElement[] {
+    const apps = this.templateOf(this.workspace.template)?.apps ?? [];
+    return apps.filter((one) => one.installed).map((one) => h("a", { class: "button", href: `${this.workspace.url}apps/${one.id}`, target: "_blank", rel: "noopener", title: `Open ${one.title}` }, icon(one.icon), one.title));
   }
 
   private stopped(): void {
     const reason = this.workspace.reason;
     this.middle.replaceChildren(h("p", { class: "quiet-text" }, this.clock, reason ? h("span", {}, h("br"), whyStopped(reason)) : null, h("br"), "Files are kept"));
     this.clock.title = this.workspace.stopped_at ? instant(this.workspace.stopped_at) : "";
-    this.foot.replaceChildren(button("Start", "play", "", () => void this.actions.start(this.workspace)), this.more());
+    this.foot.replaceChildren(button("Start", "play", "", () => void this.actions.start(this.workspace)), ...this.apps(), this.more());
   }
 
   private failed(): void {

@@ -1,6 +1,8 @@
 /** The panels that are not the shell's own; loaded after the page can be used. */
+import { installApps } from "./apps";
 import { gitMarks, installGit } from "./git";
 import { Languages } from "./language";
+import { installPorts } from "./ports";
 import { installSearch } from "./search";
 import { installTransfers } from "./transfer";
 import type { Workbench } from "./workbench";
@@ -14,4 +16,5 @@ export function install(workbench: Workbench): void {
     search.present(title, matches);
   });
   installTransfers(workbench);
+  installApps(workbench, installPorts(workbench).element);
 }

@@ -181,6 +181,10 @@ export class Shell implements Workbench {
     }));
   }
 
+  openTab(tab: Tab, beside = false): Promise<void> {
+    return this.editors.openTab(tab, beside);
+  }
+
   textOf(path: string): string | null {
     return this.buffers.get(path)?.text() ?? null;
   }

@@ -21,7 +21,7 @@ from orchestrator.errors import (
     WorkspaceStopped,
 )
 from orchestrator.spec import Limits, Spec
-from tests.orchestrator.engines.containers import ECHO_PORT, LIMITS, eventually
+from tests.orchestrator.engines.containers import ECHO_PORT, LIMITS, LISTEN_PORT, eventually
 
 Make = Callable[..., Spec]
 
@@ -325,6 +325,30 @@ class TestDial:
         engine.dial(echoing.name, ECHO_PORT).close()
 
 
+class TestListeners:
+    def test_lists_what_a_dial_reaches(self, engine: Engine, listening: Spec) -> None:
+        engine.run(listening)
+        (found,) = eventually(lambda: engine.listeners(listening.name))
+        assert (found.port, found.address) == (LISTEN_PORT, "127.0.0.1")
+        assert found.command
+        engine.dial(listening.name, found.port).close()
+
+    def test_a_container_that_does_not_run_has_none(self, engine: Engine, listening: Spec) -> None:
+        assert engine.listeners(listening.name) == []
+        engine.run(listening)
+        eventually(lambda: engine.listeners(listening.name))
+        engine.stop(listening.name, grace=0)
+        assert engine.listeners(listening.name) == []
+        engine.run(listening)
+        eventually(lambda: engine.listeners(listening.name))
+        engine.remove(listening.name)
+        assert engine.listeners(listening.name) == []
+
+    def test_what_nobody_listens_on_is_not_listed(self, engine: Engine, make: Make) -> None:
+        engine.run(make())
+        assert engine.listeners(make().name) == []
+
+
 class TestUsageAndLogs:
     def test_usage_of_a_running_container(self, engine: Engine, make: Make) -> None:
         engine.run(make())
@@ -400,6 +424,7 @@ class TestPrepareAndImages:
     def test_preparing_twice_is_success(self, engine: Engine, make: Make) -> None:
         engine.prepare()
         engine.prepare()
+        engine.verify()
         assert engine.run(make()).phase is Phase.RUNNING
 
     def test_images_are_those_that_can_be_run(self, engine: Engine, make: Make) -> None:

@@ -1,0 +1,169 @@
+"""Previews without wildcard DNS: all on one host, each on a port of its own.
+
+A port is given to a preview when its address is first asked for, and kept: what a browser stored
+for it must not meet another app. Only where none is free does the one lose its port that was asked
+for longest ago, those that are shared last.
+"""
+
+import time
+from datetime import datetime, timedelta
+
+from sqlalchemy import case, select
+
+from models import Berth, Share, User, Workspace, db, end_reading, utcnow, writing
+from orchestrator.errors import Conflict, NotFound
+from orchestrator.platform import Context
+from orchestrator.previews import Label
+from orchestrator.previews.domain import AppsDomain, host_of, port_of
+from orchestrator.settings import Settings
+
+KNOWN_SECONDS = 2.0
+"""How long what this process knows of the ports holds: other servers give some away, too."""
+MISSED_SECONDS = 0.2
+"""How soon it looks again for a port that it does not know."""
+KEPT = timedelta(minutes=10)
+"""A preview whose address was asked for within this time keeps its port."""
+
+
+class AppsPorts:
+    """Where previews are when they share a host; takes :class:`AppsDomain`'s place.
+
+    Cookies know no ports: apps on this host see each other's, and only ours are kept from them.
+    ``context`` makes a database session.
+    """
+
+    shares_host = True
+
+    def __init__(self, host: str, ports: range, context: Context) -> None:
+        self.host = host
+        self._ports = ports
+        self._context = context
+        self._labels: dict[int, Label] = {}
+        self._looked_at = -KNOWN_SECONDS
+
+    def covers(self, host: str) -> bool:
+        """Return whether a ``Host``, with whatever port, is the one of previews."""
+        return host_of(host) == self.host
+
+    def label(self, host: str) -> Label | None:
+        """Return the preview that has the port of a ``Host``, None where none has."""
+        text = port_of(host)
+        if not text or not self.covers(host):
+            return None
+        age = time.monotonic() - self._looked_at
+        if age > KNOWN_SECONDS or (int(text) not in self._labels and age > MISSED_SECONDS):
+            with self._context():
+                self._look()
+        return self._labels.get(int(text))
+
+    def origin(self, label: Label, scheme: str, panel_host: str) -> str:
+        """Return a preview's origin; it is given a port where it has none.
+
+        Raises: Conflict when all of them are in use; NotFound.
+        """
+        with self._context():
+            port = self._berth(label, utcnow())
+        return f"{scheme}://{self.host}:{port}"
+
+    def origins(self, scheme: str, panel_host: str) -> str:
+        """Return all previews' origins, as a content security policy names them."""
+        return f"{scheme}://{self.host}:*"
+
+    def tag(self, host: str) -> str:
+        """Return what tells a preview's cookies from another's: browsers do not."""
+        return f"-{port_of(host)}"
+
+    def panel(self, scheme: str, host: str) -> str | None:
+        """Return None: where the panel is does not show from here."""
+        return None
+
+    def _look(self) -> None:
+        query = (
+            select(Berth.port, Berth.app_port, Workspace.name, User.username)
+            .join(Workspace, Workspace.id == Berth.workspace_id)
+            .join(User, User.id == Workspace.user_id)
+            .where(Berth.port.in_(self._ports))
+        )
+        rows = db.session.execute(query).all()
+        end_reading()
+        self._labels = {port: Label(app, name, user) for port, app, name, user in rows}
+        self._looked_at = time.monotonic()
+
+    def _berth(self, label: Label, now: datetime) -> int:
+        workspace_id = db.session.scalar(
+            select(Workspace.id)
+            .join(User, User.id == Workspace.user_id)
+            .where(User.username == label.user, Workspace.name == label.workspace)
+        )
+        found = self._found(workspace_id, label.port)
+        kept = found is not None and found.used_at > now - KEPT / 2
+        end_reading()
+        if found is not None and kept:
+            return found.port
+        if workspace_id is None:
+            raise NotFound("There is no such workspace")
+        with writing():
+            found = self._found(workspace_id, label.port)
+            if found is None:
+                found = self._free(workspace_id, label.port, now)
+            found.used_at = now
+            port = found.port
+        self._labels = {**self._labels, port: label}
+        return port
+
+    def _found(self, workspace_id: int | None, app_port: int) -> Berth | None:
+        """Return the preview's berth, unless the setting has left its port out since."""
+        found: Berth | None = db.session.scalar(
+            select(Berth).where(
+                Berth.workspace_id == workspace_id,
+                Berth.app_port == app_port,
+                Berth.port.in_(self._ports),
+            )
+        )
+        return found
+
+    def _free(self, workspace_id: int, app_port: int, now: datetime) -> Berth:
+        """Return a berth for a preview that has none. Raises: Conflict."""
+        taken = set(db.session.scalars(select(Berth.port)))
+        port = next((port for port in self._ports if port not in taken), None)
+        if port is None:
+            port = self._given_up(now)
+        # One left from before the range changed would be in the way.
+        for row in db.session.scalars(
+            select(Berth).where(
+                (Berth.port == port)
+                | ((Berth.workspace_id == workspace_id) & (Berth.app_port == app_port))
+            )
+        ).all():
+            db.session.delete(row)
+        db.session.flush()
+        found = Berth(port=port, workspace_id=workspace_id, app_port=app_port)
+        db.session.add(found)
+        return found
+
+    def _given_up(self, now: datetime) -> int:
+        """Return the port of the preview that can best do without. Raises: Conflict."""
+        shared = (Share.workspace_id == Berth.workspace_id) & (Share.port == Berth.app_port)
+        port: int | None = db.session.scalar(
+            select(Berth.port)
+            .outerjoin(Share, shared)
+            .where(Berth.port.in_(self._ports), Berth.used_at < now - KEPT)
+            .order_by(case((Share.id.is_(None), 0), else_=1), Berth.used_at)
+        )
+        if port is None:
+            raise Conflict(
+                "All ports for previews are in use",
+                hint="Close a preview that nobody needs and try again in some minutes, or let the "
+                "administrator widen ROOTBLOOD_APPS_PORTS.",
+            )
+        return port
+
+
+Place = AppsDomain | AppsPorts
+
+
+def place(settings: Settings, context: Context) -> Place:
+    """Return where the previews of this installation are."""
+    if settings.apps_host:
+        return AppsPorts(settings.apps_host, settings.apps_port_range, context)
+    return AppsDomain.parse(settings.apps_domain)

@@ -1,0 +1,55 @@
+import pytest
+
+from web.preview.cookies import NONCE, PASS, Jar
+
+A, B = "a" * 43, "b" * 43
+SECURE, PLAIN = Jar(secure=True, framed=False), Jar(secure=False, framed=False)
+
+
+@pytest.mark.parametrize(
+    ("jar", "cookie"),
+    [
+        (SECURE,
+         f"__Host-rootblood-pass={A}; Path=/; Max-Age=43200; HttpOnly; Secure; SameSite=Lax"),
+        (Jar(secure=True, framed=True),
+         f"__Host-rootblood-pass={A}; Path=/; Max-Age=43200; HttpOnly; Secure; "
+         "SameSite=None; Partitioned"),
+        (PLAIN, f"rootblood-pass={A}; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax"),
+        (Jar(secure=False, framed=True),
+         f"rootblood-pass={A}; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax"),
+    ],
+)  # fmt: skip
+def test_a_pass_is_kept_as_tightly_as_the_browser_allows(jar: Jar, cookie: str) -> None:
+    assert jar.set(PASS, A) == cookie
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("", []),
+        (f"__Host-rootblood-pass={A}", [A]),
+        (f"x=1; __Host-rootblood-pass={A}; y", [A]),
+        (f"__Host-rootblood-pass={A};__Host-rootblood-pass={B}", [A, B]),
+        (f"__Host-rootblood-pass={A}; __Host-rootblood-pass={A}", [A]),
+        (f"rootblood-pass={A}", []),
+        (f"__host-rootblood-pass={A}", []),
+        (f"__Host-rootblood-pass2={A}", []),
+        (f"x__Host-rootblood-pass={A}", []),
+        (f"__Host-rootblood-nonce={A}", []),
+        (f'__Host-rootblood-pass="{A}"', []),
+        (f"__Host-rootblood-pass={A}x", []),
+        ("__Host-rootblood-pass=" + "é" * 43, []),
+        ("__Host-rootblood-pass=", []),
+    ],
+)
+def test_only_what_we_could_have_set_is_read(header: str, values: list[str]) -> None:
+    assert SECURE.values(header, PASS) == values
+
+
+def test_a_flood_of_cookies_is_cut() -> None:
+    header = "; ".join(f"__Host-rootblood-pass={number:043}" for number in range(1000))
+    assert len(SECURE.values(header, PASS)) == 4
+
+
+def test_names_follow_the_connection() -> None:
+    assert PLAIN.values(f"rootblood-nonce={A}; __Host-rootblood-nonce={B}", NONCE) == [A]

@@ -1,0 +1,45 @@
+"""Who asks for a preview, and how they see this server."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from web.heads import RequestHead
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A viewer's side of a request."""
+
+    scheme: str
+    authority: str
+    """Host and port, as the browser says them, in lower case."""
+    address: str
+
+
+def client_of(head: RequestHead, peer: str, proxies: int) -> Client:
+    """Return who sent a request that came from ``peer``.
+
+    The ``proxies`` in front that are trusted each add what they saw at the end of a list, so what
+    the outermost of them saw is that many from the end. What is said before it anybody may say.
+    """
+    fields = head.fields
+    authority, scheme = fields.get(b"host", b""), b"http"
+    if proxies:
+        authority = _told(fields.get(b"x-forwarded-host"), proxies) or authority
+        scheme = _told(fields.get(b"x-forwarded-proto"), proxies) or scheme
+        peer = _told(fields.get(b"x-forwarded-for"), proxies).decode("latin-1") or peer
+    return _client(scheme, authority, peer)
+
+
+@lru_cache(1024)
+def _client(scheme: bytes, authority: bytes, address: str) -> Client:
+    return Client(
+        "https" if scheme.lower() == b"https" else "http",
+        authority.decode("latin-1").lower(),
+        address,
+    )
+
+
+def _told(value: bytes | None, count: int) -> bytes:
+    told = [one.strip(b" \t") for one in value.split(b",")] if value else []
+    return told[-count] if len(told) >= count else b""

@@ -1,0 +1,305 @@
+"""The way of a request to a preview: whose it is, may they, to which app, and what if it is away.
+
+It stands beside Flask, not in it: it reads the client's socket itself, so that a request costs no
+more than its bytes do, and what streams, streams. One process has one; only the loop's own thread
+may use it.
+"""
+
+import time
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NoReturn
+
+from sqlalchemy.exc import DBAPIError
+
+from models import Audience
+from orchestrator.doctor import mark
+from orchestrator.errors import (
+    BadInput,
+    DatabaseUnreachable,
+    DialFailed,
+    Forbidden,
+    NotFound,
+    RootBloodError,
+    WorkspaceStopped,
+)
+from orchestrator.logs import log
+from orchestrator.platform import Platform
+from orchestrator.previews import RESERVED, Decision, Verdict
+from orchestrator.previews.berths import Place
+from orchestrator.websocket import check_key
+from web.heads import Malformed, RequestHead
+from web.incoming import Incoming
+from web.preview import here
+from web.preview.clients import Client, client_of
+from web.preview.entry import Knock, Reply, knock
+from web.preview.exchange import Exchange
+from web.preview.refusals import LISTENING, refusal, response
+from web.preview.sites import Site
+from web.preview.uploads import Spawn
+from web.preview.upstreams import Gone, Pool, Upstream
+
+LOG = log(__name__)
+SWEEP_SECONDS = 1.0
+_RESERVED = RESERVED.encode()
+_LISTENING = LISTENING.encode()
+
+
+class Gateway:
+    """Serves previews on clients' connections.
+
+    ``knock`` says who may come in: :func:`web.preview.entry.knock` with its gate. ``spawn`` runs a
+    function beside the caller. ``name`` is what the installation calls itself to the doctor.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        domain: Place,
+        knock: Callable[[Knock], Decision | Reply],
+        spawn: Spawn,
+        *,
+        name: str = "",
+    ) -> None:
+        self.pool = Pool(platform.engine)
+        self._splicer = platform.splicer
+        self._proxies = platform.settings.trusted_proxies
+        self._domain = domain
+        self._knock = knock
+        self._spawn = spawn
+        self._mark = name
+        # These are asked at every request, and a browser asks the same again and again.
+        self._covers = lru_cache(1024)(domain.covers)
+        # Where previews share a host, a port may be another one's by now.
+        self._label = domain.label if domain.shares_host else lru_cache(1024)(domain.label)
+        self._site = lru_cache(1024)(Site)
+
+    def serve(self, incoming: Incoming, head: RequestHead, peer: str) -> bool | None:
+        """Serve a request to a preview; None where it is to the panel, and untouched.
+
+        ``peer`` is the connection's other end. Return whether the connection may carry another
+        request; where ``incoming`` is closed then, it has another owner. Raises: OSError.
+        """
+        client = client_of(head, peer, self._proxies)
+        if not self._covers(client.authority):
+            return None
+        try:
+            site = self._find_site(client)
+            if head.target.startswith(_RESERVED):
+                return self._ours(incoming, head, client, site)
+            if site is None:
+                return self._refuse(incoming, head, NotFound("There is no preview of that name"))
+            if not head.target.startswith(b"/"):
+                return self._refuse(
+                    incoming, head, BadInput("Only paths can be asked for here", field="target"),
+                )  # fmt: skip
+            return self._visit(incoming, head, client, site)
+        except OSError:
+            raise
+        except DBAPIError as error:  # of what happens before an app is asked, and of nothing later
+            LOG.warning("preview.undecided", exc_info=error)
+            return self._refuse(incoming, head, DatabaseUnreachable())
+        except Exception as error:
+            LOG.error("preview.crashed", host=client.authority, exc_info=error)
+            return False
+
+    def keep_house(self) -> NoReturn:
+        """Hang up, for ever, on apps that nobody asks any more."""
+        while True:
+            time.sleep(SWEEP_SECONDS)
+            self.pool.sweep()
+
+    def _visit(self, incoming: Incoming, head: RequestHead, client: Client, site: Site) -> bool:
+        """Ask the gate, and let the request pass where it opens."""
+        if self._domain.shares_host and head.fields.get(b"service-worker") == b"script":
+            # It would answer for the next app that gets this port.
+            return self._refuse(incoming, head, Forbidden("No service workers on a shared host"))
+        found = self._ask(incoming, head, client, site)
+        if not isinstance(found, Decision):
+            return found
+        if found.verdict is Verdict.STOPPED:
+            return self._absent(incoming, head, found, WorkspaceStopped())
+        viewer = found.viewer
+        assert viewer is not None
+        exchange = Exchange(
+            self.pool, self._spawn, incoming, head, site, address=client.address,
+            framed_by=None if found.audience is Audience.PUBLIC else found.panel.encode(),
+        )  # fmt: skip
+        if not viewer.hold(exchange):
+            ended = Forbidden("You may not see this preview any more")
+            return self._refuse(incoming, head, ended, decision=found)
+        try:
+            return self._pass(exchange, incoming, head, found)
+        finally:
+            if not incoming.closed:
+                viewer.release(exchange)
+
+    def _ask(
+        self, incoming: Incoming, head: RequestHead, client: Client, site: Site, target: str = ""
+    ) -> Decision | bool:
+        """Return the gate's decision, or whether the connection goes on after its answer."""
+        asked = Knock(
+            site.label, head.method.decode(), target or head.target.decode("latin-1"),
+            client.scheme, client.authority, client.address, head.fields,
+            self._domain.tag(client.authority),
+        )  # fmt: skip
+        found = self._knock(asked)
+        if isinstance(found, Decision):
+            return found
+        if found.problem is None:
+            return self._answer(incoming, head, response(head, found.status, b"", found.headers))
+        return self._refuse(incoming, head, found.problem, reply=found)
+
+    def _pass(
+        self, exchange: Exchange, incoming: Incoming, head: RequestHead, decision: Decision
+    ) -> bool:
+        """Let an exchange with the app happen; answer in its stead where it cannot."""
+        place = decision.container, decision.label.port
+        try:
+            if head.upgrades:
+                self._check_handshake(head)
+                return exchange.tunnel(
+                    place, lambda up, first: self._join(exchange, incoming, decision, up, first)
+                )
+            return exchange.run(place)
+        except Gone:
+            return False
+        except Malformed as error:
+            problem: RootBloodError = DialFailed(
+                f"What the app answered is not valid HTTP: {error}",
+                hint="Look at what it printed in its terminal.",
+            )
+        except RootBloodError as error:
+            problem = error
+        if exchange.begun or exchange.closed:
+            return False
+        return self._absent(incoming, head, decision, problem)
+
+    def _join(
+        self,
+        exchange: Exchange,
+        incoming: Incoming,
+        decision: Decision,
+        upstream: Upstream,
+        first: bytes,
+    ) -> None:
+        """Join the client's socket with the app's, for as long as both last."""
+        viewer = decision.viewer
+        assert viewer is not None
+        splicer = self._splicer
+        assert splicer is not None
+        closed = self.pool.let_go(upstream)
+
+        def end(_reason: str) -> None:
+            closed()
+            viewer.release(exchange)
+
+        incoming.close()
+        exchange.carrier = splicer.join(
+            incoming.sock, upstream.sock, meter=_any, on_close=end,
+            from_client=incoming.rest(), from_upstream=first,
+        )  # fmt: skip
+
+    def _check_handshake(self, head: RequestHead) -> None:
+        """Raise BadInput unless a WebSocket can come of the request (RFC 6455, 4.2.1)."""
+        if self._splicer is None:
+            raise NotFound("This server does not serve WebSockets", hint="Start it with app.py.")
+        check_key(head.fields.get(b"sec-websocket-key", b"").decode("latin-1"))
+        if head.method != b"GET" or not head.minor or head.chunked or head.length:
+            raise BadInput("A WebSocket begins with a plain GET", field="Upgrade")
+
+    def _ours(
+        self, incoming: Incoming, head: RequestHead, client: Client, site: Site | None
+    ) -> bool:
+        """Answer what no app gets to see: the reserved paths."""
+        path = head.target.partition(b"?")[0]
+        if path in here.PATHS:
+            said = here.answer(
+                head, scheme=client.scheme, authority=client.authority, mark=self._mark
+            )
+            if said is not None and head.upgrades:
+                incoming.sock.sendall(said)
+                return False
+            if said is not None:
+                return self._answer(incoming, head, said)
+        if site is None or path in here.PATHS:
+            return self._refuse(incoming, head, NotFound())
+        found = self._ask(incoming, head, client, site, "/" if path == _LISTENING else "")
+        if not isinstance(found, Decision):
+            return found
+        listens = path == _LISTENING and self._listens(found)
+        return self._answer(incoming, head, response(head, 204 if listens else 404, b"", _FRESH))
+
+    def _listens(self, decision: Decision) -> bool:
+        if decision.verdict is not Verdict.OPEN:
+            return False
+        try:
+            self.pool.drop(self.pool.dial((decision.container, decision.label.port)))
+        except RootBloodError:
+            return False
+        return True
+
+    def _absent(
+        self, incoming: Incoming, head: RequestHead, decision: Decision, error: RootBloodError
+    ) -> bool:
+        """Answer for an app that does not: a page that waits for it, where that can help."""
+        stopped = isinstance(error, WorkspaceStopped)
+        failed = isinstance(error, DialFailed)
+        return self._refuse(
+            incoming, head, error, decision=decision, retries=stopped or failed,
+            status=503 if stopped else 502 if failed else None,
+        )  # fmt: skip
+
+    def _refuse(
+        self,
+        incoming: Incoming,
+        head: RequestHead,
+        error: RootBloodError,
+        *,
+        status: int | None = None,
+        decision: Decision | None = None,
+        reply: Reply | None = None,
+        retries: bool = False,
+    ) -> bool:
+        said = refusal(
+            head, error, status=reply.status if reply else status,
+            headers=reply.headers if reply else (), retries=retries,
+            label=decision.label if decision else None,
+            panel=decision.panel if decision else "", own=decision is not None and decision.own,
+        )  # fmt: skip
+        return self._answer(incoming, head, said)
+
+    @staticmethod
+    def _answer(incoming: Incoming, head: RequestHead, said: bytes) -> bool:
+        """Send an answer of ours; return whether the connection goes on.
+
+        It does only where all of the request was read: what is left of it would be taken for the
+        next one.
+        """
+        keeps = head.keeps_open and not head.chunked and b"expect" not in head.fields
+        keeps = keeps and (head.length or 0) <= incoming.buffered and not head.upgrades
+        if keeps:
+            incoming.read(head.length or 0)
+        else:
+            said = said.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+        incoming.sock.sendall(said)
+        return keeps
+
+    def _find_site(self, client: Client) -> Site | None:
+        label = self._label(client.authority)
+        return self._site(label, client.scheme, client.authority) if label else None
+
+
+def open_gateway(application: Any, platform: Platform, spawn: Spawn) -> Gateway:
+    """Return the gateway to the previews of a Flask application's server."""
+    gate = application.extensions["rootblood.gate"]
+    name = mark.of(application.secret_key)
+    return Gateway(platform, gate.domain, partial(knock, gate), spawn, name=name)
+
+
+_FRESH = (("Cache-Control", "no-store"),)
+
+
+def _any(_data: memoryview) -> bool:
+    """Let all frames pass: what is in them is between the browser and the app."""
+    return True

@@ -1,0 +1,257 @@
+"""Connections to the apps, kept for the next request.
+
+An app is its owner's program and may send anything at any time. So a connection is kept only after
+an answer that ended exactly where it said, and used again only while nothing has come since: what
+comes unasked would be read as the answer to somebody else's request.
+"""
+
+import re
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+
+from orchestrator.engines import Engine
+from orchestrator.errors import DialFailed, EngineError, TooManyRequests, WorkspaceStopped
+from orchestrator.logs import log
+from web.heads import HEAD_BYTES, Malformed
+
+LOG = log(__name__)
+DIAL_SECONDS = 1.0
+"""For a program that is about to listen; the page that says so tries again by itself."""
+REFUSED_SECONDS = 1.0
+"""So long after a refusal nobody waits again: a page has many pictures."""
+GLANCE_SECONDS = 0.02
+KEPT_SECONDS = 4.0
+"""Node.js, of the usual servers, hangs up first: after 5 s."""
+KEPT_EACH = 32
+CONNECTIONS_EACH = 512
+"""Of one workspace, WebSockets and all."""
+PIECE_BYTES = 262_144
+WATCH_SECONDS = 2.0
+"""How often it is looked whether whoever waits for an answer is still there."""
+HEAD_SECONDS = 20.0
+"""For an answer's head, once it has begun."""
+
+_END = re.compile(rb"\n\r?\n")
+Place = tuple[str, int]
+"""A container and a port in it."""
+
+
+class Gone(OSError):  # the field's word
+    """The app hung up, or whoever asked."""
+
+
+class Upstream:
+    """One connection to an app."""
+
+    __slots__ = ("_buffer", "idle_since", "is_waited_for", "place", "sock", "used")
+
+    def __init__(self, sock: socket.socket, place: Place) -> None:
+        sock.settimeout(WATCH_SECONDS)
+        self.sock = sock
+        self.place = place
+        self.used = False
+        """Whether an answer came over it before."""
+        self.idle_since = 0.0
+        self.is_waited_for: Callable[[], bool] = _always
+        """Whether anybody still wants the answer; asked every ``WATCH_SECONDS``."""
+        self._buffer = b""
+
+    def head(self) -> bytes:
+        """Return the next answer's head with its empty line; b"" where the app hung up before.
+
+        Raises: Malformed; OSError, such as Gone when nobody waits for it any more.
+        """
+        data, seen, deadline = self._buffer, 0, 0.0
+        while (end := _END.search(data, seen)) is None:
+            if len(data) > HEAD_BYTES or (deadline and time.monotonic() > deadline):
+                raise Malformed("the answer's head has no end")
+            received = self._receive(deadline)
+            if not received:
+                if data:
+                    raise Malformed("the answer's head is cut off")
+                return b""
+            deadline = deadline or time.monotonic() + HEAD_SECONDS
+            seen = max(0, len(data) - 2)
+            data += received
+        size = end.end()
+        if size > HEAD_BYTES:
+            raise Malformed("the answer's head is too large")
+        self._buffer = data[size:]
+        return data[:size]
+
+    def piece(self) -> bytes:
+        """Return what is there already, or what comes next; b"" is the end. Raises: OSError."""
+        data = self._buffer
+        if data:
+            self._buffer = b""
+            return data
+        return self._receive()
+
+    def rest(self) -> bytes:
+        """Return what came already, and is not waited for."""
+        data, self._buffer = self._buffer, b""
+        return data
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something came that nobody has read."""
+        return bool(self._buffer)
+
+    def unread(self, data: bytes) -> None:
+        """Put back what was read too much."""
+        self._buffer = data + self._buffer
+
+    def is_quiet(self) -> bool:
+        """Return whether the app neither hung up nor sent anything unasked."""
+        sock = self.sock
+        sock.settimeout(0)
+        try:
+            sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            sock.settimeout(WATCH_SECONDS)
+            return True
+        except OSError:
+            return False
+        return False
+
+    def close(self) -> None:
+        """Hang up; closing twice is allowed."""
+        self.sock.close()
+
+    def _receive(self, deadline: float = 0.0) -> bytes:
+        while True:
+            try:
+                return self.sock.recv(PIECE_BYTES)
+            except TimeoutError:
+                if not self.is_waited_for():
+                    raise Gone("nobody waits for the answer") from None
+                if deadline and time.monotonic() > deadline:
+                    raise Malformed("the answer's head has no end") from None
+
+
+def _always() -> bool:
+    return True
+
+
+class Pool:
+    """The connections of this process to all apps. Only the loop's own thread may use it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: dict[Place, deque[Upstream]] = {}
+        self._open: Counter[str] = Counter()
+        self._refused: dict[Place, float] = {}
+
+    def take(self, place: Place) -> Upstream | None:
+        """Return a kept connection that still seems good."""
+        kept = self._kept.get(place)
+        while kept:
+            upstream = kept.pop()
+            if time.monotonic() - upstream.idle_since < KEPT_SECONDS and upstream.is_quiet():
+                return upstream
+            self.drop(upstream)
+        return None
+
+    def dial(self, place: Place) -> Upstream:
+        """Return a fresh connection. Raises: DialFailed, WorkspaceStopped, EngineError."""
+        container, port = place
+        if self._open[container] >= CONNECTIONS_EACH and not self._drop_one(container):
+            raise TooManyRequests(
+                "Too many connections into this workspace are open",
+                hint="Close pages that you do not need, then try again.",
+            )
+        self._open[container] += 1  # before the wait: others count it
+        try:
+            sock = self._dial(container, port)
+        except BaseException:
+            self._closed(container)
+            raise
+        return Upstream(sock, place)
+
+    def keep(self, upstream: Upstream) -> None:
+        """Keep a connection whose answer has ended, for the next request."""
+        kept = self._kept.setdefault(upstream.place, deque())
+        if len(kept) >= KEPT_EACH:
+            self.drop(upstream)
+            return
+        upstream.is_waited_for = _always
+        upstream.used = True
+        upstream.idle_since = time.monotonic()
+        kept.append(upstream)
+
+    def drop(self, upstream: Upstream) -> None:
+        """Hang up."""
+        upstream.close()
+        self._closed(upstream.place[0])
+
+    def let_go(self, upstream: Upstream) -> Callable[[], None]:
+        """Give the socket away; return what is to be called when it is closed."""
+        container = upstream.place[0]
+        return lambda: self._closed(container)
+
+    def sweep(self) -> None:
+        """Hang up on what nobody has used for long."""
+        now = time.monotonic()
+        for place, kept in list(self._kept.items()):
+            while kept and now - kept[0].idle_since >= KEPT_SECONDS:
+                self.drop(kept.popleft())
+            if not kept:
+                del self._kept[place]
+        for place, at in list(self._refused.items()):
+            if now - at >= REFUSED_SECONDS:
+                del self._refused[place]
+
+    def close(self) -> None:
+        """Hang up on all that are kept."""
+        for kept in self._kept.values():
+            while kept:
+                self.drop(kept.pop())
+
+    @property
+    def open(self) -> int:
+        """How many connections there are, kept ones and others."""
+        return self._open.total()
+
+    def _dial(self, container: str, port: int) -> socket.socket:
+        place = container, port
+        refused = self._refused.get(place)
+        waits = refused is None or time.monotonic() - refused >= REFUSED_SECONDS
+        try:
+            stream = self._engine.dial(
+                container, port, timeout=DIAL_SECONDS if waits else GLANCE_SECONDS
+            )
+        # What the engine says names the container, and may quote its log: not for every viewer.
+        except WorkspaceStopped:
+            raise WorkspaceStopped from None
+        except DialFailed:
+            if waits:
+                self._refused[place] = time.monotonic()
+            raise DialFailed(
+                f"Nothing listens on port {port} of the workspace",
+                hint="Start the program there, and check that it listens on that port.",
+            ) from None
+        except EngineError as error:
+            LOG.warning("preview.unreachable", detail=error.message)
+            raise DialFailed("The workspace cannot be reached", hint="Try again.") from None
+        self._refused.pop(place, None)
+        if not isinstance(stream, socket.socket):
+            stream.close()
+            raise TypeError(f"only sockets can be spliced, not {type(stream).__name__}")
+        if stream.family in (socket.AF_INET, socket.AF_INET6):
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return stream
+
+    def _drop_one(self, container: str) -> bool:
+        """Hang up on a kept connection into the container, to make room."""
+        for (name, _), kept in self._kept.items():
+            if name == container and kept:
+                self.drop(kept.popleft())
+                return True
+        return False
+
+    def _closed(self, container: str) -> None:
+        self._open[container] -= 1
+        if self._open[container] <= 0:
+            del self._open[container]
