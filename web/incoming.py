@@ -73,6 +73,15 @@ class Incoming:
         self._buffer = data + self._buffer
 
     @property
+    def raw(self) -> "Incoming":
+        """Be what simple-websocket, under flask-sock, finds the socket in: a socket's file."""
+        return self
+
+    @property
+    def _sock(self) -> socket.socket:
+        return self.sock
+
+    @property
     def buffered(self) -> int:
         """How many bytes can be had without waiting."""
         return len(self._buffer)

@@ -29,21 +29,14 @@ _GOING_AWAY, _NO_TEXT, _TOO_LARGE = 1001, 1003, 1009
 class Messages:
     """One client's WebSocket. One thread receives; any may send and close."""
 
-    def __init__(
-        self,
-        client: socket.socket,
-        received: bytes,
-        *,
-        largest_bytes: int,
-        silence_seconds: float = SILENCE_SECONDS,
-    ) -> None:
+    def __init__(self, client: socket.socket, received: bytes, *, largest_bytes: int) -> None:
         self._client = client
         self._largest = largest_bytes
         self._protocol = Connection(ConnectionType.SERVER, trailing_data=received)
         self._sending = threading.Lock()
         for level, option, value in CLIENT_OPTIONS:
             client.setsockopt(level, option, value)
-        client.settimeout(silence_seconds)
+        client.settimeout(SILENCE_SECONDS)
 
     def receive(self) -> str | None:
         """Return the next message, or None when the client has left or sent what it may not."""
@@ -109,9 +102,7 @@ class Messages:
         return True
 
 
-def take(
-    environ: Mapping[str, Any], *, largest_bytes: int, silence_seconds: float = SILENCE_SECONDS
-) -> Messages:
+def take(environ: Mapping[str, Any], *, largest_bytes: int) -> Messages:
     """Accept the client's WebSocket and take its socket; whoever obtains it closes it.
 
     After a return the response of the view is thrown away: the contract is in app.py.
@@ -124,9 +115,7 @@ def take(
     )
     client, received = environ[HIJACK]()
     try:
-        messages = Messages(
-            client, received, largest_bytes=largest_bytes, silence_seconds=silence_seconds
-        )
+        messages = Messages(client, received, largest_bytes=largest_bytes)
         client.sendall(answer.encode("ascii"))
     except BaseException:
         client.close()
