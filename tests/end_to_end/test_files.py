@@ -6,7 +6,7 @@ import socket
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -313,3 +313,27 @@ def test_a_locked_home_stays_locked(vaults: Server, people: Callable[..., Person
     stranger = people(vaults)
     status, body = Box(stranger).content("GET", "file")
     assert (status, slug(body)) == (404, "not-found")
+
+
+@pytest.mark.slow
+def test_one_persons_slow_downloads_take_their_own_turns(
+    server: Server, owner: Person, people: Callable[..., Person]
+) -> None:
+    """Each holds a small file in memory for as long as it lasts."""
+    owner.open()
+    other = people(server)
+    other.open()
+    assert Box(owner).content("PUT", "eight", b"x" * (8 << 20))[0] in (200, 201)
+    head = (f"GET {FILES}/content?path=eight HTTP/1.1\r\nHost: {server.host}\r\n"
+            f"Authorization: {owner.header['Authorization']}\r\n\r\n")  # fmt: skip
+    with ExitStack() as downloads:
+        for _ in range(16):
+            one = downloads.enter_context(socket.socket())
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.connect(("127.0.0.1", server.port))
+            one.sendall(head.encode())
+            assert one.recv(12) == b"HTTP/1.1 200"
+        for path in (FILES, f"{FILES}/names", "/api/v1/workspaces/main/git"):
+            assert owner.call("GET", path).slug == "too-many-requests"
+            assert other.call("GET", path).status == 200
+    assert owner.call("GET", FILES).status == 200
