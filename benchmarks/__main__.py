@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 
-from benchmarks import commons, commons_pages, files, homes, scale, start, terminal
+from benchmarks import commons, commons_pages, files, homes, ide, scale, start, terminal
 from benchmarks.results import Result, document, table
 
 BENCHMARKS = {
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "scale": scale.run,
     "homes": homes.run,
     "files": files.run,
+    "ide": ide.run,
     "commons": commons.run,
     "commons-pages": commons_pages.run,
 }

@@ -1,8 +1,8 @@
 /** The panels that are not the shell's own; loaded after the page can be used. */
-import { gitMarks, installGit } from "./git";
-import { Languages } from "./language";
-import { installSearch } from "./search";
-import { installTransfers } from "./transfer";
+import { gitMarks, installGit } from "./git/panel";
+import { Languages } from "./language/languages";
+import { installSearch } from "./search/panel";
+import { installTransfers } from "./transfer/transfers";
 import type { Workbench } from "./workbench";
 
 export function install(workbench: Workbench): void {

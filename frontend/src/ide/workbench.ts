@@ -7,6 +7,7 @@
 import type { Extension } from "@codemirror/state";
 import type { EditorView } from "@codemirror/view";
 import type { MenuItem } from "../lib/menu";
+import type { SymbolProvider } from "./symbols";
 
 export interface Change {
   path: string;
@@ -119,6 +120,8 @@ export interface Workbench {
 
   /** Give every text editor something more; asked once an editor, and awaited after it shows. */
   extendEditors(provider: (path: string) => Extension | null | Promise<Extension | null>): void;
+  /** Tell what files declare. */
+  symbolsFrom(provider: SymbolProvider): void;
   /** Mark entries of the tree; call `redecorate` when what it would say has changed. */
   decorate(provider: (path: string, folder: boolean) => Decoration | null): void;
   redecorate(): void;
