@@ -1,22 +1,10 @@
 /** What a file declares, to be gone to: asked of its language server, else read off the text itself. */
 import type { EditorView } from "@codemirror/view";
-
-export type SymbolKind = "function" | "type" | "variable" | "module" | "heading" | "other";
-
-/** Lines and columns count from 1. */
-export interface FileSymbol {
-  name: string;
-  kind: SymbolKind;
-  line: number;
-  column: number;
-  /** How many others it lies in. */
-  depth: number;
-}
+import type { FileSymbol } from "./editor/file-symbol";
 
 /** Null: it does not know the file. */
 export type SymbolProvider = (path: string) => Promise<FileSymbol[] | null>;
 
-export const SYMBOLS_MOST = 5000;
 /** A server that still reads the project is not waited for. */
 const PATIENCE_MS = 1500;
 

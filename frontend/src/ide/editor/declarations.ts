@@ -4,7 +4,7 @@ import type { Text } from "@codemirror/state";
 import type { EditorView } from "@codemirror/view";
 import type { SyntaxNode, SyntaxNodeRef, Tree } from "@lezer/common";
 import { languageLoaded } from "./editor";
-import { SYMBOLS_MOST, type FileSymbol, type SymbolKind } from "../symbols";
+import { SYMBOLS_MOST, type FileSymbol, type SymbolKind } from "./file-symbol";
 
 const PARSE_MS = 150;
 /** Deeper ones say little of where one is: JSON and YAML are all keys, and functions are full of variables. */

@@ -12,7 +12,7 @@ import { nestedSymbols, symbolsOf } from "./symbols";
 import { SocketTransport } from "./transport";
 import { OpenFiles } from "./workspace";
 import { within } from "../paths";
-import type { FileSymbol } from "../symbols";
+import type { FileSymbol } from "../editor/file-symbol";
 import type { Change, Workbench } from "../workbench";
 
 /** What a workspace has for a language. */

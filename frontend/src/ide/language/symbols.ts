@@ -1,6 +1,6 @@
 /** What a language server says that a file declares. */
 import type { LSPClient } from "@codemirror/lsp-client";
-import { SYMBOLS_MOST, type FileSymbol, type SymbolKind } from "../symbols";
+import { SYMBOLS_MOST, type FileSymbol, type SymbolKind } from "../editor/file-symbol";
 import type { Location, Range } from "./protocol";
 
 /** DocumentSymbol, or the older SymbolInformation. */

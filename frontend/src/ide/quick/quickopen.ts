@@ -7,7 +7,7 @@ import { visible } from "../../lib/visible";
 import { fuzzy } from "./fuzzy";
 import { keyLabel, type Keys } from "../keys";
 import type { FoundName, Names } from "./names";
-import type { FileSymbol, SymbolKind } from "../symbols";
+import type { FileSymbol, SymbolKind } from "../editor/file-symbol";
 import { nameOf, parentOf, relativeTo } from "../paths";
 import { fileIcon } from "../tree/row";
 import type { OpenOptions, Place } from "../workbench";

@@ -28,6 +28,11 @@ export interface Counts {
   files: number;
 }
 
+/** "12 matches in 3 files". */
+export function inWords({ matches, files }: Counts): string {
+  return `${matches.toLocaleString()} ${matches === 1 ? "match" : "matches"} in ${files.toLocaleString()} ${files === 1 ? "file" : "files"}`;
+}
+
 export interface Found extends Counts {
   truncated: boolean;
   took_ms: number;

@@ -3,7 +3,7 @@ import { explain } from "../../lib/api";
 import { announce, h, icon, iconButton } from "../../lib/dom";
 import { visibleText } from "../../lib/visible";
 import { shorten } from "../paths";
-import { MATCHES_MOST, patterns, search, type Counts, type Found, type Match, type Query } from "./api";
+import { inWords, MATCHES_MOST, patterns, search, type Found, type Match, type Query } from "./api";
 import { replaceIn } from "./replace";
 import { Results } from "./results";
 import type { Panel, Workbench } from "../workbench";
@@ -105,7 +105,7 @@ export class SearchPanel implements Panel {
     this.results.clear();
     this.results.add(matches, this.workbench.root);
     this.replaceAll.disabled = true;
-    this.say(`${title} ${counted({ matches: matches.length, files: this.results.files.length })}`);
+    this.say(`${title} ${inWords({ matches: matches.length, files: this.results.files.length })}`);
     this.results.focus();
   }
 
@@ -131,7 +131,7 @@ export class SearchPanel implements Panel {
     this.say("Searching …");
     const root = this.folder || this.workbench.root;
     try {
-      const found = await search(this.base, this.query(), mine.signal, (matches) => { if (!mine.signal.aborted) this.results.add(matches, root); }, (counts) => this.say(`${counted(counts)} so far …`));
+      const found = await search(this.base, this.query(), mine.signal, (matches) => { if (!mine.signal.aborted) this.results.add(matches, root); }, (counts) => this.say(`${inWords(counts)} so far …`));
       if (mine.signal.aborted) return;
       this.done = found;
       this.summarize();
@@ -157,7 +157,7 @@ export class SearchPanel implements Panel {
     if (!this.text.value) return this.say("Type what to look for: it is searched in every file but those that git ignores.");
     if (!this.done) return;
     if (!count) return this.say(`No match${this.folder ? ` in ${shorten(this.folder, this.workbench.home)}` : ""}. Files that git ignores are left out${this.details.open ? "" : "; the box above may leave out more"}.`);
-    this.say(`${counted({ matches: count, files: files.length })}${this.done.truncated ? `: the first of many, at most ${MATCHES_MOST.toLocaleString()}. Look for something longer, or in fewer files.` : ""}`);
+    this.say(`${inWords({ matches: count, files: files.length })}${this.done.truncated ? `: the first of many, at most ${MATCHES_MOST.toLocaleString()}. Look for something longer, or in fewer files.` : ""}`);
   }
 
   private say(text: string, wrong = false): void {
@@ -211,11 +211,6 @@ export class SearchPanel implements Panel {
   private field(label: string, placeholder: string): HTMLInputElement {
     return h("input", { class: "input", type: "text", "aria-label": label, placeholder, autocomplete: "off", autocapitalize: "none", spellcheck: "false" });
   }
-}
-
-/** "12 matches in 3 files". */
-export function counted({ matches, files }: Counts): string {
-  return `${matches.toLocaleString()} ${matches === 1 ? "match" : "matches"} in ${files.toLocaleString()} ${files === 1 ? "file" : "files"}`;
 }
 
 export function installSearch(workbench: Workbench): SearchPanel {
