@@ -4,7 +4,17 @@ import argparse
 import signal
 import sys
 
-from benchmarks import commons, commons_pages, files, homes, previews, scale, start, terminal
+from benchmarks import (
+    commons,
+    commons_pages,
+    files,
+    homes,
+    ide,
+    previews,
+    scale,
+    start,
+    terminal,
+)
 from benchmarks.results import Result, document, table
 
 BENCHMARKS = {
@@ -13,6 +23,7 @@ BENCHMARKS = {
     "scale": scale.run,
     "homes": homes.run,
     "files": files.run,
+    "ide": ide.run,
     "commons": commons.run,
     "commons-pages": commons_pages.run,
     "previews": previews.run,

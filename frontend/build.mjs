@@ -31,7 +31,7 @@ const targets = [
   { ...shared, entryPoints: ["src/theme.ts"], format: "iife" },
   {
     ...shared,
-    entryPoints: { app: "src/app.ts", "app-page": "src/app-page.ts", commons: "src/commons.ts", dashboard: "src/dashboard.ts", doctor: "src/doctor.ts", home: "src/home.ts", ide: "src/ide.ts" },
+    entryPoints: { app: "src/app.ts", "app-page": "src/app-page.ts", commons: "src/commons.ts", dashboard: "src/dashboard.ts", doctor: "src/doctor.ts", home: "src/home.ts", ide: "src/ide.ts", "names-worker": "src/ide/quick/names-worker.ts" },
     format: "esm",
     splitting: true,
     chunkNames: "[name]-[hash]",
@@ -70,12 +70,15 @@ async function writeSprite() {
   );
 }
 
+/** A manifest of sizes; beside each file stands its compressed self, for browsers. */
 async function writeManifest() {
   const manifest = {};
   for (const file of (await readdir(out)).sort()) {
     if (file === "manifest.json") continue;
     const bytes = await readFile(join(out, file));
-    manifest[file] = { bytes: bytes.length, gzip_bytes: gzipSync(bytes).length };
+    const small = gzipSync(bytes, { level: 9 });
+    manifest[file] = { bytes: bytes.length, gzip_bytes: small.length };
+    await writeFile(join(out, `${file}.gz`), small);
   }
   await writeFile(join(out, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);
   return manifest;

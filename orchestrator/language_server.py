@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from models import Workspace
 from orchestrator.engines import Process
+from orchestrator.files import programs
 from orchestrator.languages import Language
 from orchestrator.platform import Platform
 
@@ -72,7 +73,7 @@ def start(platform: Platform, workspace: Workspace, language: Language, root: st
     Raises: WorkspaceStopped.
     """
     argv = command(language, root, workspace.memory_bytes)
-    return Server(platform.engine.spawn(workspace.container, argv))
+    return Server(platform.engine.spawn(workspace.container, programs.sendable(argv)))
 
 
 def command(language: Language, root: str, memory_bytes: int) -> tuple[str, ...]:

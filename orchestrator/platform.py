@@ -38,6 +38,9 @@ STARTS_AT_ONCE = 6
 TRANSFERS_AT_ONCE = 200
 """Each is some five processes and threads of git, which may have 2,000 in all."""
 TRANSFERS_EACH = 16
+ERRANDS_AT_ONCE = 1000
+ERRANDS_EACH = 16
+ERRAND_PATIENCE_SECONDS = 10.0
 
 
 @dataclass(slots=True)
@@ -82,6 +85,16 @@ class Platform:
     """Users whose home is being downloaded through this process."""
     pools: Pools = field(default_factory=Pools)
     """What serves the files of containers."""
+    errands: Turns = field(
+        default_factory=lambda: Turns(
+            ERRANDS_AT_ONCE,
+            each=ERRANDS_EACH,
+            patience=ERRAND_PATIENCE_SECONDS,
+            refusal="Too much is being done with your files just now",
+            hint="Wait until some of it has ended, then try again.",
+        )
+    )
+    """Requests about files that this process is answering; each may hold some megabytes."""
     jobs: Jobs = field(default_factory=Jobs)
     exporting: set[int] = field(default_factory=set)
     """Users whose repositories are being downloaded through this process."""

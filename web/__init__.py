@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, make_response, request
+from flask import Flask, Response, request
 from flask_migrate import Migrate
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -36,6 +36,7 @@ from web import (
     pages,
     problems,
     repository,
+    static,
     terminal,
 )
 from web.api import api
@@ -111,6 +112,7 @@ def create_app(platform: Platform) -> Flask:
     ):
         app.register_blueprint(blueprint)
     echo.install(app)
+    static.install(app)
     _install_templates(app)
 
     @app.after_request
@@ -210,13 +212,3 @@ def _install_templates(app: Flask) -> None:
             warnings += _of_homes(identity.platform())
         # A page asks for the same icons a hundred times.
         return {"asset": cache(_asset), "version": number, "warnings": warnings}
-
-    static_view = app.view_functions["static"]
-
-    def cached_static(filename: str) -> Response:
-        response = make_response(static_view(filename=filename))
-        if "v" in request.args:
-            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        return response
-
-    app.view_functions["static"] = cached_static

@@ -68,12 +68,12 @@ class Messages:
         """Send one message; false when the client has left."""
         return self._send(TextMessage(text))
 
-    def close(self) -> None:
-        """Say good-bye and hang up; closing twice is allowed."""
+    def close(self, code: int = _GOING_AWAY, reason: str = "") -> None:
+        """Say good-bye and hang up; closing twice is allowed. ``reason`` has up to 123 bytes."""
         # A client that does not read must not keep us: it gets no good-bye.
         if self._sending.acquire(blocking=False):
             self._sending.release()
-            self._send(CloseConnection(_GOING_AWAY))
+            self._send(CloseConnection(code, reason))
         with suppress(OSError):
             self._client.shutdown(socket.SHUT_RDWR)  # wakes whoever waits for it
         self._client.close()

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from models import Deed, Repository, User, Visibility, db, end_reading, writing
-from orchestrator.commons import activity, facts, history, reading, renewing, settling, source
+from orchestrator.commons import (
+    activity,
+    facts,
+    history,
+    quota,
+    reading,
+    renewing,
+    settling,
+    source,
+)
 from orchestrator.commons.checks import Update
 from orchestrator.commons.git import GitFailed, TooLarge
 from orchestrator.commons.source import Source
@@ -40,7 +49,10 @@ def note(
 
 
 def measure(platform: Platform, row: Repository) -> None:
-    """Measure what ``row`` holds and write it down. What git cannot tell is left as it was."""
+    """Measure what ``row`` holds and write it down. What git cannot tell is left as it was.
+
+    Raises: HomeBusy.
+    """
     here = source.of(platform, row, asker=row.owner, chore=True)
     private = row.visibility is Visibility.PRIVATE
     values: dict[str, object] = {}
@@ -51,12 +63,14 @@ def measure(platform: Platform, row: Repository) -> None:
             values = {"facts": found, "language": next(iter(found["languages"]), "")}
     except (GitFailed, TooLarge) as error:
         LOG.warning("repository.not-measured", repository=row.slug, why=str(error))
-    size = platform.store.size(source.name_of(row), private=private)
-    with writing():
-        if (there := db.session.get(Repository, row.id)) is not None:
-            there.size_bytes = size
-            for column, value in values.items():
-                setattr(there, column, value)
+    # One at a time, so that what was measured first is not written down last.
+    with quota.counting(platform, row.owner):
+        size = platform.store.size(source.name_of(row), private=private)
+        with writing():
+            if (there := db.session.get(Repository, row.id)) is not None:
+                there.size_bytes = size
+                for column, value in values.items():
+                    setattr(there, column, value)
     settling.settle(platform, row.owner)
 
 

@@ -78,6 +78,14 @@ def require(platform: Platform, user: User, nbytes: int) -> None:
         )
 
 
+@contextmanager
+def counting(platform: Platform, user: User) -> Iterator[None]:
+    """Be the only one who counts what the user publishes. Raises: HomeBusy."""
+    lease = publishing_lease(home_of(user))
+    with platform.leases.alone(lease, patience=PATIENCE_SECONDS):
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Hold:
     """A part of one person's allowance, kept for what is being published."""
@@ -90,8 +98,7 @@ class Hold:
         """Keep ``nbytes`` in all. Raises: AllowanceReached, HomeBusy."""
         before = os.fstat(self.descriptor).st_size
         if nbytes > before:
-            lease = publishing_lease(home_of(self.user))
-            with self.platform.leases.alone(lease, patience=PATIENCE_SECONDS):
+            with counting(self.platform, self.user):
                 require(self.platform, self.user, nbytes - before)
                 os.ftruncate(self.descriptor, nbytes)
 

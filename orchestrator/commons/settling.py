@@ -9,7 +9,6 @@ from sqlalchemy import select
 from models import Home, User, db, end_reading, writing
 from orchestrator.commons import quota
 from orchestrator.errors import RootBloodError
-from orchestrator.leases import publishing_lease
 from orchestrator.logs import log
 from orchestrator.platform import Platform
 from orchestrator.policy import home_of
@@ -27,7 +26,7 @@ def settle(platform: Platform, user: User) -> None:
     name = home_of(user)
     try:
         # One at a time, so that an older number never replaces a newer one.
-        with platform.leases.alone(publishing_lease(name), patience=quota.PATIENCE_SECONDS):
+        with quota.counting(platform, user):
             reserved = _count(platform, user, quota.used(platform, user))
             capped = Feature.CAPPED in platform.storage.features
             if reserved is not None and capped and platform.storage.is_unlocked(name):

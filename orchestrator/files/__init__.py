@@ -107,9 +107,9 @@ class Files(Protocol):
     ) -> Written:
         """Make ``body`` the content of a file, all of it or, when anything fails, nothing.
 
-        It is on the disk a moment after the return. A link is written through, and the mode of a
-        file stays. With ``if_match`` it must exist
-        with one of these ETags, or with any where "*" is among them.
+        The content is on the disk before it takes the old one's place, and that it did a moment
+        after the return. A link is written through, and the mode of a file stays. With ``if_match``
+        it must exist with one of these ETags, or with any where "*" is among them.
 
         Raises: Changed where it does not, or where there is one already and ``only_new`` is asked
         for; NotAFile.

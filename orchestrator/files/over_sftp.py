@@ -1,11 +1,12 @@
 """Files over SFTP: what one can do with those of a container, with the rights of its user."""
 
 import hashlib
+import re
 import secrets
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from orchestrator.engines import Process
@@ -18,60 +19,30 @@ from orchestrator.errors import (
     NotAFile,
     NotAFolder,
 )
-from orchestrator.files import Entry, Format, Listing, Type, Written, packing, paths, programs
+from orchestrator.files import (
+    Entry,
+    Format,
+    Listing,
+    Type,
+    Written,
+    packing,
+    paths,
+    programs,
+    reading,
+)
 from orchestrator.files.pool import Pool
 from orchestrator.files.refusals import absent, explained, named, raise_if_full
 from orchestrator.files.sftp import WINDOW_BYTES, Client, Refused
 from orchestrator.files.sftp_wire import Attributes, Code, Kind, Open, mode, string
+from orchestrator.inside.lines import TEMPORARY
 from orchestrator.offload import offload
 
 T = TypeVar("T")
-HASHED_BYTES_MAX = 8 << 20
-"""Up to here a file's ETag is a hash of its content: SFTP tells times in whole seconds only."""
 INLINE_MAX = 2000
 """Entries to be made beside the event loop's other work: more would hold it for too long."""
-TEMPORARY = ".rootblood-"
-"""How the names begin of files that are being written."""
-
-
-def hashed(content: bytes) -> str:
-    """Return the ETag of a small file's content."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def dated(found: Attributes) -> str:
-    """Return the ETag of a large file."""
-    return f"{found.mtime:x}-{found.size:x}"
-
-
-@dataclass(slots=True)
-class OpenFile:
-    """A file as it was when it was opened: a small one wholly in memory."""
-
-    client: Client
-    handle: bytes
-    entry: Entry
-    etag: str
-    size: int
-    data: bytes | None
-
-    def read(self, offset: int, length: int) -> Iterator[bytes]:
-        end = offset + length
-        while offset < end:
-            if self.data is not None:
-                piece = self.data[offset : min(end, offset + WINDOW_BYTES)]
-            else:
-                piece = self.client.read(self.handle, offset, min(end - offset, WINDOW_BYTES))
-            if not piece:
-                raise EngineError("The file became shorter while it was read")
-            offset += len(piece)
-            yield piece
-
-    def close(self) -> None:
-        if self.handle:
-            handle, self.handle = self.handle, b""
-            with suppress(EngineError):
-                self.client.release(handle)
+LEFT_SECONDS = 3600
+"""Nothing was written to it for so long: whoever did is gone."""
+LEFT = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{16}")
 
 
 class SftpFiles:
@@ -98,11 +69,21 @@ class SftpFiles:
             links = [name for name, one in found if one.type is Type.LINK]
             ends = client.stats([f"{top}/{name}" for name in links])
             targets = {n: end.type for n, end in zip(links, ends, strict=True) if end}
+            self._tidy(top, found)
             many = len(found) > INLINE_MAX
             entries = offload(_entries, found, targets) if many else _entries(found, targets)
             return Listing(entries, more)
 
         return self._do(path, work)
+
+    def _tidy(self, folder: str, found: list[tuple[str, Attributes]]) -> None:
+        """Remove what a write has left that was cut off together with its server."""
+        old = time.time() - LEFT_SECONDS
+        left = [f"{folder}/{name}" for name, one in found
+                if one.mtime < old and one.type is Type.FILE and LEFT.fullmatch(name)]  # fmt: skip
+        if left:
+            asked = [(Kind.REMOVE, string(path)) for path in left]
+            self._pool.later(lambda: self._pool.do(lambda client: client.ask(*asked)))
 
     def look(self, path: str) -> Entry:
         def work(client: Client) -> Entry:
@@ -112,26 +93,8 @@ class SftpFiles:
 
         return self._do(path, work)
 
-    def open(self, path: str) -> OpenFile:
-        return self._do(path, lambda client: self._opened(client, path))
-
-    def _opened(self, client: Client, path: str) -> OpenFile:
-        # First a look: to open a FIFO is to wait for whoever writes to it.
-        _require_file(client.stat(path), path)
-        handle = client.open(path, Open.READ)
-        try:
-            found = client.attributes(handle)
-            _require_file(found, path)
-            entry = found.entry(paths.name_of(path))
-            if found.size > HASHED_BYTES_MAX:
-                return OpenFile(client, handle, entry, dated(found), found.size, None)
-            # What /proc has says that it is empty.
-            data = _whole(client, handle, found.size or HASHED_BYTES_MAX)
-        except BaseException:
-            client.release(handle)
-            raise
-        client.release(handle)
-        return OpenFile(client, b"", replace(entry, size=len(data)), hashed(data), len(data), data)
+    def open(self, path: str) -> reading.OpenFile:
+        return self._do(path, lambda client: reading.opened(client, path))
 
     def write(
         self,
@@ -151,7 +114,11 @@ class SftpFiles:
         bits = stat.S_IMODE(old.mode) if old else None
         client, handle = self._do(folder, lambda one: (one, _created(one, temporary, folder, bits)))
         try:
-            found, etag = _filled(client, handle, body, bits, folder)
+            try:
+                found, etag = _filled(client, handle, body, bits, folder)
+            finally:
+                with suppress(EngineError, Refused):
+                    client.release(handle)
             with self._pool.saving:
                 if if_match is not None:
                     self._check(target, if_match)
@@ -162,19 +129,16 @@ class SftpFiles:
                         client.replace(temporary, target)
         except BaseException:
             with suppress(EngineError, Refused):
-                client.release(handle)
-            with suppress(EngineError, Refused):
                 self._pool.do(lambda one: one.do(Kind.REMOVE, string(temporary)))
             raise
-        # The rename is atomic without it, but a power cut a moment later could undo it. It may
-        # take longer than all before.
-        self._pool.later(lambda: client.settle(handle))
+        # A power cut a moment later could undo the rename, but leave no half of anything.
+        self._pool.later(lambda: self._pool.do(lambda one: one.settle(folder)))
         return Written(found.entry(paths.name_of(path)), etag, old is None)
 
     def _etag(self, path: str) -> str:
         """Return the ETag of a file, "" where there is none."""
         try:
-            opened = self._pool.do(lambda client: self._opened(client, path))
+            opened = self._pool.do(lambda client: reading.opened(client, path))
         except (Refused, NotAFile):
             return ""
         opened.close()
@@ -280,24 +244,6 @@ def _entries(found: list[tuple[str, Attributes]], targets: dict[str, Type]) -> l
     return [one.entry(name, targets.get(name)) for name, one in found]
 
 
-def _require_file(found: Attributes, path: str) -> None:
-    if found.type is not Type.FILE:
-        raise NotAFile(f"{named(path)} is a {_WORDS[found.type]}")
-
-
-_WORDS = {Type.FOLDER: "folder", Type.LINK: "link", Type.OTHER: "device, a socket or a pipe"}
-
-
-def _whole(client: Client, handle: bytes, size: int) -> bytes:
-    content = bytearray()
-    while len(content) < size:
-        piece = client.read(handle, len(content), min(size - len(content), WINDOW_BYTES))
-        if not piece:
-            break
-        content += piece
-    return bytes(content)
-
-
 def _target(client: Client, path: str) -> tuple[str, Attributes | None]:
     """Return the path to write at, behind links, and what stands there. Raises: NotAFile."""
     try:
@@ -312,7 +258,7 @@ def _target(client: Client, path: str) -> tuple[str, Attributes | None]:
         if end is None:
             return path, None
         found = end
-    _require_file(found, path)
+    reading.require_file(found, path)
     # A folder one may write would let its files be replaced that one may not.
     client.release(client.open(path, Open.WRITE))
     return path, found
@@ -339,10 +285,13 @@ def _filled(
                 piece = chunk[at : at + WINDOW_BYTES]
                 client.write(handle, offset, piece)
                 offset += len(piece)
-                if offset <= HASHED_BYTES_MAX:
+                if offset <= reading.HASHED_BYTES_MAX:
                     digest.update(piece)
         found = client.finish(handle, bits)
+        # Before it has its name: after a power cut there is the old content or the new one, not an
+        # empty file, whatever the file system does about renames.
+        client.sync(handle)
     except Refused as refused:
         raise_if_full(client, folder)
         raise EngineError("The file could not be written") from refused
-    return found, digest.hexdigest() if offset <= HASHED_BYTES_MAX else dated(found)
+    return found, digest.hexdigest() if offset <= reading.HASHED_BYTES_MAX else reading.dated(found)

@@ -5,16 +5,23 @@ from collections.abc import Collection
 
 from orchestrator.files import Format, packing_zip, paths, programs
 
-# GNU tar opens its last operand after it has read all before, so the file that collects its
-# warnings goes into the archive complete. Exit code 1 means "changed while read".
+# GNU tar opens a list of names after it has packed all operands before it, and whoever writes into
+# a pipe waits for that: by then it is known what could not be read. Exit code 1 of tar means
+# "changed while read".
 _TAR = r"""
 notes=$(mktemp -d "${TMPDIR:-/tmp}/archive.XXXXXX") || exit 70
-trap 'rm -rf "$notes"' EXIT; trap 'exit 70' TERM HUP INT PIPE
-{ echo "What could not be read while this archive was made, if anything:"; } \
-  > "$notes/UNREADABLE.txt"
+trap 'kill $! 2>/dev/null; rm -rf "$notes"' EXIT; trap 'exit 70' TERM HUP INT PIPE
+mkfifo "$notes/list" || exit 70
+{
+  if [ -s "$notes/said" ]; then
+    { echo "What could not be read while this archive was made:"; cat "$notes/said"; } \
+      > "$notes/UNREADABLE.txt"
+    echo ./UNREADABLE.txt
+  fi
+} > "$notes/list" &
 if command -v pigz >/dev/null; then squeeze='pigz -1'; else squeeze='gzip -1'; fi
 tar --create --file=- --no-unquote "$@" \
-  --directory="$notes" ./UNREADABLE.txt 2>>"$notes/UNREADABLE.txt" | $squeeze
+  --directory="$notes" --files-from="$notes/list" 2>>"$notes/said" | $squeeze
 """
 
 

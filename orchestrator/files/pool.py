@@ -48,18 +48,19 @@ class Pool:
         return self._engine.spawn(self.container, argv)
 
     def do(self, work: Callable[[Client], T]) -> T:
-        """Return ``work(client)``; once more where the client was lost while it lay idle.
+        """Return ``work(client)``; again where the client was lost while it lay idle.
 
         Raises: WorkspaceStopped, Lost.
         """
-        client, fresh = self._pick()
-        try:
-            return work(client)
-        except Lost:
-            client.close()
-            if fresh:
-                raise
-        return work(self._grow())
+        for _ in range(CLIENTS_MAX + 1):  # all of them may have been lost
+            client, fresh = self._pick()
+            try:
+                return work(client)
+            except Lost:
+                client.close()
+                if fresh:
+                    raise
+        raise Lost
 
     def _pick(self) -> tuple[Client, bool]:
         """Return the client with the least to do and whether it has just been made."""

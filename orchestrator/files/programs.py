@@ -31,6 +31,15 @@ def argv(*command: str, before: str = 'exec "$@"') -> tuple[str, ...]:
     return ("/bin/sh", "-c", _DECODE + before, "sh", *map(_escaped, command))
 
 
+def sendable(command: Sequence[str]) -> tuple[str, ...]:
+    """Return a command as it is, or behind a shell where one of its arguments is no text."""
+    try:
+        "".join(command).encode()
+    except UnicodeEncodeError:
+        return argv(*command)
+    return tuple(command)
+
+
 def _escaped(argument: str) -> str:
     raw = argument.encode(errors="surrogateescape")
     return "".join(chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in raw)

@@ -289,12 +289,18 @@ class Client:
         done.check()
         return told.take(Kind.ATTRS).attributes()
 
-    def settle(self, handle: bytes) -> None:
-        """Have a file on the disk, and close it."""
-        self.handles -= 1
-        sync = (Kind.EXTENDED, string("fsync@openssh.com") + string(handle))
-        done, _ = self.ask(sync, (Kind.CLOSE, string(handle)), seconds=SYNC_SECONDS)
-        done.check()
+    def sync(self, handle: bytes) -> None:
+        """Have an open file on the disk."""
+        request = (Kind.EXTENDED, string("fsync@openssh.com") + string(handle))
+        self.ask(request, seconds=SYNC_SECONDS)[0].check()
+
+    def settle(self, folder: str) -> None:
+        """Have the names in a folder on the disk."""
+        handle = self.open(folder, Open.READ)  # as a file: what opendir opens cannot be synced
+        try:
+            self.sync(handle)
+        finally:
+            self.release(handle)
 
     def do(self, kind: Kind, *fields: bytes) -> None:
         """Ask for something that is only done."""

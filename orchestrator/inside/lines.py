@@ -2,11 +2,16 @@
 
 import json
 import os
+import resource
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
+TEMPORARY = ".rootblood-"
+"""How the names begin of files that are being written."""
+MEMORY_MOST_BYTES = 1 << 30
 _RAW = 0x10FF00
 _SURROGATES = 0xDC00
 _INPUT_BYTES = 16 << 20
@@ -41,6 +46,18 @@ def flush() -> None:
 def end() -> None:
     """End at once, with all that was started."""
     os.killpg(0, signal.SIGKILL)
+
+
+def give_way(niceness: int) -> None:
+    """Leave the processor and the memory to what people do there themselves.
+
+    What is started from here on inherits it: it goes first where memory runs short, as all else in
+    a workspace has 500 there (docker_spec.py), and may write to so much of its own: getrlimit(2).
+    """
+    os.nice(niceness)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_MOST_BYTES, MEMORY_MOST_BYTES))
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as badness:
+        badness.write("900")
 
 
 def end_with_input() -> None:

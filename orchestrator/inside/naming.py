@@ -7,8 +7,9 @@ import json
 import re
 import sys
 import zlib
+from typing import Any
 
-from orchestrator.inside.lines import end_with_input, request, shown
+from orchestrator.inside.lines import end_with_input, give_way, request, shown
 from orchestrator.inside.ripgrep import chosen, place_of, started
 
 _GZIP = 31
@@ -40,9 +41,8 @@ def best(names: list[str], letters: str, most: int) -> list[str]:
     return [name for _, name in sorted(ranked)[:most]]
 
 
-def main() -> None:
-    asked = request()
-    end_with_input()
+def found(asked: dict[str, Any]) -> tuple[list[str], bool]:
+    """Return the names, and whether there are more."""
     letters, most = asked["letters"], asked["most"]
     read = NAMES_MOST if letters else most
     folder, what = place_of(asked)
@@ -55,9 +55,19 @@ def main() -> None:
         names += (shown(name.removeprefix(b"./")) for name in whole)
     process.kill()
     truncated = len(names) > read
-    names = best(names[:read], letters, most) if letters else names[:read]
-    found = {"names": names, "truncated": truncated}
-    text = json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return best(names[:read], letters, most) if letters else names[:read], truncated
+
+
+def main() -> None:
+    asked = request()
+    end_with_input()
+    give_way(0)  # somebody waits for it with a finger on the key
+    try:
+        names, truncated = found(asked)
+    except ValueError:
+        names, truncated = [], False
+    said = {"names": names, "truncated": truncated}
+    text = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     if asked["gzip"]:
         packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
         text = packer.compress(text) + packer.flush()

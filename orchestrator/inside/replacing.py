@@ -13,7 +13,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator.inside.lines import end_with_input, flush, request, shown, tell
+from orchestrator.inside.lines import (
+    TEMPORARY,
+    end_with_input,
+    flush,
+    give_way,
+    request,
+    shown,
+    tell,
+)
 from orchestrator.inside.ripgrep import chosen, complaint, matching, place_of, started, text_of
 
 AT_ONCE = 200
@@ -117,8 +125,9 @@ def put(path: bytes, what: Found, *, dry: bool) -> None:
 
 
 def replace(path: bytes, data: bytes, before: os.stat_result) -> None:
-    folder, name = os.path.split(path)
-    fresh = os.path.join(folder, b"." + name[:200] + b"." + secrets.token_hex(4).encode())
+    # A name that tells what it is, should this be killed before the end.
+    temporary = (TEMPORARY + secrets.token_hex(8)).encode()
+    fresh = os.path.join(os.path.dirname(path), temporary)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with open(descriptor, "wb") as file:
@@ -141,6 +150,7 @@ def replace(path: bytes, data: bytes, before: os.stat_result) -> None:
 def main() -> None:
     asked = request()
     end_with_input()
+    give_way(5)
     total = files = 0
     try:
         folder, everything = found(asked)
@@ -156,6 +166,7 @@ def main() -> None:
             tell(path=shown(path), skipped=str(why))
             continue
         tell(path=shown(path), count=len(what.places))
+        flush()  # whoever asked gives up on what says nothing for long
         files += 1
         total += len(what.places)
     tell(done=True, files=files, matches=total)

@@ -39,10 +39,15 @@ def started(arguments: list[str], folder: bytes) -> "subprocess.Popen[bytes]":
 
 
 def place_of(request: dict[str, Any]) -> tuple[bytes, str]:
-    """Return the folder to search from, against which patterns hold, and what of it."""
+    """Return the folder to search from, against which patterns hold, and what of it.
+
+    Raises: ValueError for all else: ripgrep would wait for a pipe, and read a device, for ever.
+    """
     path = os.fsencode(request["path"])
     if os.path.isdir(path):
         return path, "./"
+    if not os.path.isfile(path):
+        raise ValueError("There is no such file or folder")
     return os.path.dirname(path), "./" + os.fsdecode(os.path.basename(path))
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import IO, Any
 
-from orchestrator.inside.lines import end_with_input, flush, request, shown, tell
+from orchestrator.inside.lines import end_with_input, flush, give_way, request, shown, tell
 from orchestrator.inside.ripgrep import chosen, complaint, matching, place_of, started, text_of
 
 BEFORE, LONGEST = 40, 250
@@ -98,4 +98,10 @@ def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
 def main() -> None:
     asked = request()
     end_with_input()
-    search(asked)
+    give_way(5)
+    try:
+        search(asked)
+    except ValueError as error:
+        tell(error=str(error))
+        tell(done=True, matches=0, files=0, truncated=False, took_ms=0)
+        flush()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from models import Workspace
 from orchestrator.engines import Process
 from orchestrator.errors import BadInput, Conflict, EngineError
+from orchestrator.files import programs
 from orchestrator.names import parse_home_path
 from orchestrator.platform import Platform
 
@@ -53,7 +54,8 @@ def run(
 
     Raises: Conflict with what git says where it refuses; WorkspaceStopped, EngineError.
     """
-    result = platform.engine.exec(workspace.container, argv, stdin=stdin, timeout=seconds)
+    command = programs.sendable(argv)
+    result = platform.engine.exec(workspace.container, command, stdin=stdin, timeout=seconds)
     if result.exit_code:
         raise Conflict(said(result.stderr or result.stdout), hint="That is what git says.")
     return result.stdout
@@ -80,7 +82,7 @@ def started(
     platform: Platform, workspace: Workspace, argv: Sequence[str], stdin: bytes = b""
 ) -> Process:
     """Start a command line whose output is read as it comes. The caller closes it."""
-    process = platform.engine.spawn(workspace.container, argv)
+    process = platform.engine.spawn(workspace.container, programs.sendable(argv))
     try:
         process.settimeout(READ_SECONDS)
         if stdin:

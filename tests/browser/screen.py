@@ -25,7 +25,7 @@ DEADLINE_SECONDS = 20.0
 PROMPT = r"\$ *\Z"
 
 # What Chromium itself prints about failures that a test brings about.
-REFUSED = r"the server responded with a status of (401|403|404|409|422|503)"
+REFUSED = r"the server responded with a status of (401|403|404|409|422|502|503)"
 NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 CUT_OFF = (
     r"WebSocket connection to .* failed"

@@ -66,7 +66,7 @@ def test_search_without_a_match_leaves_the_shell_alone(counted: Screen) -> None:
 
 def test_wheel_scrolls_through_the_history(counted: Screen) -> None:
     mouse = counted.page.mouse
-    mouse.move(600, 400)
+    counted.page.locator("#screens").hover()
 
     def turn(by: int) -> str:
         mouse.wheel(0, by)

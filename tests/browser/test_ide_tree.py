@@ -1,10 +1,12 @@
 """The file tree: by mouse and by keyboard, and as the terminal changes what it shows."""
 
+import json
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, WebSocketRoute, expect
 
 from tests.browser.ide import Ide
-from tests.browser.screen import becomes
+from tests.browser.screen import REFUSED, Complaints, becomes
 from tests.end_to_end.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
@@ -47,8 +49,11 @@ def test_everything_by_keyboard(opened: Ide) -> None:
     press, type_ = opened.page.keyboard.press, opened.page.keyboard.type
     press("Control+Shift+E")
     expect(opened.page.get_by_role("tree")).to_be_focused()
-    for key in ("Home", "w", "ArrowLeft", "ArrowRight", "ArrowRight", "ArrowDown"):
+    for key in ("Home", "w", "ArrowLeft", "ArrowRight"):
         press(key)
+    expect(opened.entry("a9.txt")).to_be_visible()
+    press("ArrowRight")
+    press("ArrowDown")
     expect(opened.entry("a9.txt")).to_have_attribute("aria-selected", "true")
 
     press("F2")
@@ -114,7 +119,8 @@ def test_entries_are_dragged_into_folders(opened: Ide) -> None:
     opened.holds("work/b.txt", None)
 
 
-def test_open_file_follows_its_name(opened: Ide) -> None:
+def test_open_file_follows_its_name(opened: Ide, complaints: Complaints) -> None:
+    complaints.expect(REFUSED)  # the old name may still be asked for
     text = opened.open("b.txt")
     text.press("End")
     opened.page.keyboard.type(" more")
@@ -129,12 +135,57 @@ def test_open_file_follows_its_name(opened: Ide) -> None:
     opened.holds("work/b.txt", None)
 
 
+def test_renamed_file_is_not_taken_for_a_deleted_one(opened: Ide, complaints: Complaints) -> None:
+    """The news that the old name is gone comes before the answer that it was renamed."""
+    complaints.expect(REFUSED)
+    page = opened.page
+    opened.open("b.txt")
+
+    def late(route: Route) -> None:
+        answer = route.fetch()
+        expect(page.get_by_text("This file was deleted or moved away.")).to_be_visible()
+        route.fulfill(response=answer)
+
+    page.route("**/files/move", late)
+    opened.entry("b.txt").click()
+    page.keyboard.press("F2")
+    page.keyboard.type("c")
+    page.keyboard.press("Enter")
+    expect(opened.tab("c.txt")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_text("This file was deleted or moved away.")).to_have_count(0)
+    opened.text.press("End")
+    page.keyboard.type(" more")
+    page.keyboard.press("Control+s")
+    opened.holds("work/c.txt", "b more")
+
+
 def test_terminal_changes_the_tree(opened: Ide) -> None:
     opened.unfold("sub")
     opened.page.locator(".xterm-helper-textarea").focus()
     opened.screen.type("cd work; touch sub/made.txt; rm b.txt; mv a9.txt z.txt")
     expect(opened.entry("made.txt")).to_be_visible()
     until(lambda: names(opened) == ["sub", "a10.txt", "z.txt"], "the tree follows")
+
+
+def test_a_refused_watch_is_told_and_tried_again(ide: Ide) -> None:
+    refused: list[WebSocketRoute] = []
+
+    def answer(socket: WebSocketRoute) -> None:
+        if len(refused) > 1:
+            socket.connect_to_server()
+            return
+        refused.append(socket)
+        socket.send(json.dumps({"problem": {"title": "No", "detail": "Too many pages watch"}}))
+        socket.close(code=4429)
+
+    ide.page.route_web_socket("**/files/watch", answer)
+    ide.fill({}).go()
+    told = ide.page.get_by_text("Does not follow the disk")
+    expect(told).to_be_visible()
+    expect(told.locator("..")).to_have_attribute("title", "Too many pages watch")
+    expect(told).to_have_count(0)
+    ide.unfold().write("work/new.txt", "")
+    expect(ide.entry("new.txt")).to_be_visible()
 
 
 def test_names_are_shown_as_they_are(ide: Ide) -> None:

@@ -16,6 +16,8 @@ class Conversation:
 
     def __init__(self, connection: websocket.WebSocket) -> None:
         self._socket = connection
+        self.code, self.reason = 0, ""
+        """With which the server has hung up."""
         self.local_port: int = connection.sock.getsockname()[1]
 
     def say(self, message: Any) -> None:
@@ -26,6 +28,8 @@ class Conversation:
         """Return the next message; None when the server has hung up."""
         try:
             opcode, data = self._socket.recv_data()
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                self.code, self.reason = int.from_bytes(data[:2]), data[2:].decode()
         except (websocket.WebSocketConnectionClosedException, ConnectionError):
             return None
         return json.loads(data) if opcode == websocket.ABNF.OPCODE_TEXT else None

@@ -6,7 +6,7 @@ import socket
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -215,6 +215,27 @@ def test_an_upload_that_is_cut_off_changes_nothing(
     server: Server, box: Box, owner: Person, chunked: bool
 ) -> None:
     box.content("PUT", "file", b"before")
+    with half_sent(server, box, owner, chunked=chunked):
+        pass
+    until(lambda: not any(name.startswith(".rootblood-") for name in box.names()), "it is gone")
+    assert box.content("GET", "file") == (200, b"before")
+
+
+def test_a_server_that_is_killed_during_an_upload_changes_nothing(
+    server: Server, box: Box, owner: Person
+) -> None:
+    box.content("PUT", "file", b"before")
+    with half_sent(server, box, owner):
+        server.kill()
+    server.start()
+    assert box.content("GET", "file") == (200, b"before")
+    assert box.content("PUT", "file", b"after")[0] == 200
+    assert box.content("GET", "file") == (200, b"after")
+
+
+@contextmanager
+def half_sent(server: Server, box: Box, owner: Person, *, chunked: bool = False) -> Iterator[None]:
+    """Be in the middle of an upload to ``file``, and hang up."""
     how = "Transfer-Encoding: chunked" if chunked else "Content-Length: 5000000"
     token = owner.header["Authorization"]
     head = (f"PUT {FILES}/content?path=file HTTP/1.1\r\nHost: {server.host}\r\n"
@@ -223,8 +244,7 @@ def test_an_upload_that_is_cut_off_changes_nothing(
         body = b"x" * 2_000_000
         connection.sendall(head.encode() + (b"1e8480\r\n%s\r\n" % body if chunked else body))
         until(lambda: any(name.startswith(".rootblood-") for name in box.names()), "it is written")
-    until(lambda: not any(name.startswith(".rootblood-") for name in box.names()), "it is gone")
-    assert box.content("GET", "file") == (200, b"before")
+        yield
 
 
 def test_a_browser_writes_large_files_too(server: Server, owner: Person) -> None:
@@ -313,3 +333,27 @@ def test_a_locked_home_stays_locked(vaults: Server, people: Callable[..., Person
     stranger = people(vaults)
     status, body = Box(stranger).content("GET", "file")
     assert (status, slug(body)) == (404, "not-found")
+
+
+@pytest.mark.slow
+def test_one_persons_slow_downloads_take_their_own_turns(
+    server: Server, owner: Person, people: Callable[..., Person]
+) -> None:
+    """Each holds a small file in memory for as long as it lasts."""
+    owner.open()
+    other = people(server)
+    other.open()
+    assert Box(owner).content("PUT", "eight", b"x" * (8 << 20))[0] in (200, 201)
+    head = (f"GET {FILES}/content?path=eight HTTP/1.1\r\nHost: {server.host}\r\n"
+            f"Authorization: {owner.header['Authorization']}\r\n\r\n")  # fmt: skip
+    with ExitStack() as downloads:
+        for _ in range(16):
+            one = downloads.enter_context(socket.socket())
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one.connect(("127.0.0.1", server.port))
+            one.sendall(head.encode())
+            assert one.recv(12) == b"HTTP/1.1 200"
+        for path in (FILES, f"{FILES}/names", "/api/v1/workspaces/main/git"):
+            assert owner.call("GET", path).slug == "too-many-requests"
+            assert other.call("GET", path).status == 200
+    assert owner.call("GET", FILES).status == 200

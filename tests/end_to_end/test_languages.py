@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -137,6 +139,17 @@ def test_only_so_many_run(owner: Person, speak: Callable[..., Any]) -> None:
         path = "/api/v1/workspaces/main/language?id=echo"
         with owner.asking("GET", path, header=UPGRADE) as refused:
             assert refused.status == 429
+
+
+def test_no_more_run_when_all_come_at_once(owner: Person, speak: Callable[..., Any]) -> None:
+    asked = [speak() for _ in range(12)]
+    with ThreadPoolExecutor(len(asked)) as threads, ExitStack() as pages:
+        opened = list(threads.map(lambda one: one.__enter__(), asked))
+        for one in asked:
+            pages.push(one)
+        said = list(threads.map(lambda page: page.next(), opened))
+        refused = [one["problem"]["slug"] for one in said if "problem" in one]
+        assert refused == ["too-many-requests"] * 8
 
 
 def test_unknown_servers_and_folders_are_refused(owner: Person) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from http.client import IncompleteRead
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode
@@ -149,11 +150,32 @@ def test_a_search_ends_when_nobody_listens(here: Folder) -> None:
     query = urlencode(here.inner({"q": "a{50}z", "regex": 1}))
     with here.person.asking("GET", f"{FILES}/search?{query}") as answer:
         answer.read(1)
-        assert here.run("pgrep", "-x", "rg")
+        assert here.run("ps", "-o", "nice=", "-C", "rg").split() == ["5"], "it gives way"
     until(
         lambda: not here.run("pgrep", "rg|python3"),
         "the search has ended",
     )
+
+
+def test_a_search_ends_with_the_sign_in(here: Folder) -> None:
+    here.shell("head -c 40M /dev/zero | tr '\\0' a > 0; for i in $(seq 500); do ln 0 $i; done")
+    query, visit = urlencode(here.inner({"q": "a{50}z", "regex": 1})), here.person.visit()
+    with visit.asking("GET", f"{FILES}/search?{query}") as answer:
+        answer.read(1)
+        visit.submit("/logout")
+        with pytest.raises(IncompleteRead):
+            answer.read()
+
+
+def test_what_has_no_end_is_not_searched(here: Folder) -> None:
+    here.shell("mkfifo pipe")
+    for path in (f"{here.path}/pipe", "/dev/zero", f"{here.path}/none/x"):
+        with here.person.asking("GET", f"{FILES}/search?q=x&path={path}") as answer:
+            said = [json.loads(line) for line in answer.read().splitlines()]
+        assert [*said[0], *said[1]][:2] == ["error", "done"], said
+        assert here.person.ok("GET", f"{FILES}/names?path={path}")["names"] == []
+        body = {"q": "x", "path": path}
+        assert here.person.call("POST", f"{FILES}/replace", body).slug == "bad-input"
 
 
 def test_names_are_ranked_by_letters(here: Folder) -> None:

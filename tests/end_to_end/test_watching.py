@@ -142,3 +142,15 @@ def test_pages_that_watch_have_an_end(person: Person, home: str) -> None:
     with conversing(person, "files/watch") as page:
         page.say({"watch": [""]})
         assert page.next() == {"watching": 1}
+
+
+def test_a_page_is_told_why_it_is_refused(person: Person, home: str) -> None:
+    """A browser shows it nothing of an answer by HTTP, which a program gets."""
+    person.ok("POST", "/api/v1/workspaces/main/stop")
+    with conversing(person.visit(), "files/watch") as page:
+        assert page.next()["problem"]["slug"] == "workspace-stopped"
+        assert page.next() is None
+        assert (page.code, page.reason) == (4409, "workspace-stopped")
+    with person.asking("GET", "/api/v1/workspaces/main/files/watch", header=UPGRADE) as refused:
+        assert refused.status == 409
+    until(lambda: not person.rows(), "no row is left")

@@ -280,3 +280,19 @@ def test_a_repository_that_was_given_away_runs_nothing(repo: Repository) -> None
     repo.shell("git config core.fsmonitor 'touch ~/monitored-by;false'")
     assert repo.status()["branch"] == "main"
     assert "by" not in repo.shell("ls ~")
+
+
+def test_a_repository_may_have_any_name(repo: Repository) -> None:
+    repo.shell(r"cp -r ../repo $'../lat\xe9'; cd $'../lat\xe9'; echo more >> a")
+    root = repo.at("lat\U0010ffe9")
+    found = repo.status("lat\U0010ffe9")
+    assert found["root"] == f"/home/{repo.person.username}/{root}"
+    assert [one["path"] for one in found["files"]] == ["a"]
+    assert repo.get("/diff", path="lat\U0010ffe9/a").body["diff"].endswith("+more\n")
+    assert repo.show("lat\U0010ffe9/a", "HEAD") == b"one\n"
+    assert repo.post("stage", root=root, paths=["a"]).status == 204
+    assert repo.post("commit", root=root, message="More").status == 204
+    subjects = [one["subject"] for one in repo.get("/log", root="lat\U0010ffe9").body["commits"]]
+    assert subjects == ["More", "First"]
+    (branch,) = repo.get("/branches", root="lat\U0010ffe9").body["branches"]
+    assert branch["subject"] == "More"

@@ -73,10 +73,16 @@ class Here:
 
 @contextmanager
 def here(name: str) -> Iterator[Here]:
-    """Give access to the files of the caller's workspace of that name. Raises: NotFound."""
+    """Give access to the files of the caller's workspace of that name.
+
+    Raises: NotFound, TooManyRequests.
+    """
     who = caller()
     row = access.workspace_for(who.user, name, Right.ATTACH)
-    with place.opened(platform(), who.user, row, who.proof) as found:
+    with (
+        platform().errands.one(who.user.id),
+        place.opened(platform(), who.user, row, who.proof) as found,
+    ):
         yield Here(who, row, found.files, found.kind)
 
 

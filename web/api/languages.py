@@ -3,9 +3,11 @@
 from flask import Response, request
 from pydantic import BaseModel
 
-from models import Kind
+from models import Kind, Workspace, end_reading
 from orchestrator import language_server, languages
 from orchestrator.files import paths
+from orchestrator.platform import Platform
+from orchestrator.talk import Talk
 from web.api.inside import ONE, home_of, running
 from web.api.operation import operation
 from web.api.schema import Language
@@ -34,12 +36,15 @@ def list_languages(name: str) -> Languages:
 def speak_language(name: str) -> Response:
     """Start a language server: a WebSocket with one JSON-RPC message a frame, without headers.
 
-    It ends when the connection does. It has half of the workspace's memory, and at most four run.
+    It ends when the connection does. It has half of the workspace's memory, and at most four run;
+    {"problem"} says why a page was refused one.
     """
     require_same_origin(request, bearer=bearer() is not None)
-    row = running(name)
-    language = languages.named(row.template, request.args.get("id", ""))
-    root = paths.parse(request.args.get("root", ""), home_of(row), field="root")
-    return converse(
-        row, SERVERS, lambda parts, row: language_server.start(parts, row, language, root)
-    )
+
+    def begin(parts: Platform, row: Workspace) -> Talk:
+        language = languages.named(row.template, request.args.get("id", ""))
+        root = paths.parse(request.args.get("root", ""), home_of(row), field="root")
+        end_reading()
+        return language_server.start(parts, row, language, root)
+
+    return converse(lambda: running(name), SERVERS, begin)

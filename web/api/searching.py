@@ -6,10 +6,11 @@ from orchestrator import searching
 from orchestrator.files import paths
 from orchestrator.searching import Query
 from web.api import search_schema as schema
-from web.api.inside import ONE, home_of, running
+from web.api.inside import ONE, at_work, home_of
 from web.api.operation import operation
 from web.api.repos import whole_number
-from web.identity import platform
+from web.identity import caller, platform
+from web.license import licensed
 
 MATCHES = 2000
 NAMES = 100_000
@@ -35,7 +36,7 @@ def search_files(name: str) -> Response:
     refused. The last line is {"done": true, "matches", "files", "truncated", "took_ms"}. Files that
     git ignores, node_modules and the like are left out. It ends when the connection does.
     """
-    row = running(name)
+    row = at_work(name)
     query = Query(
         text=request.args.get("q", ""),
         path=paths.parse(request.args.get("path", ""), home_of(row)),
@@ -45,7 +46,8 @@ def search_files(name: str) -> Response:
         globs=tuple(request.args.getlist("glob")),
     )
     found = searching.search(platform(), row, query, whole_number("most", MATCHES))
-    response = Response(found, mimetype="application/x-ndjson")
+    chunks = licensed(iter(found), caller())
+    response = Response(chunks, mimetype="application/x-ndjson")
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(found.close)
     return response
@@ -56,7 +58,7 @@ def search_files(name: str) -> Response:
                   ("most", "At most so many; 100000 unless given.")))  # fmt: skip
 def list_names(name: str) -> Response:
     """List the names of files below a folder, for a quick way to open them; the best first."""
-    row = running(name)
+    row = at_work(name)
     folder = paths.parse(request.args.get("path", ""), home_of(row))
     letters, most = request.args.get("q", ""), whole_number("most", NAMES)
     gzip = request.accept_encodings.quality("gzip") > 0
@@ -72,7 +74,7 @@ def list_names(name: str) -> Response:
            answer=schema.Replaced)  # fmt: skip
 def replace_in_files(name: str, body: schema.Replace) -> schema.Replaced:
     """Replace every match in files; each changes whole, or is left alone and named in skipped."""
-    row = running(name)
+    row = at_work(name)
     home = home_of(row)
     query = Query(
         text=body.q,

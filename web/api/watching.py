@@ -24,7 +24,8 @@ def watch_files(name: str) -> Response:
     changed, removed and moved; {"git": true} when a repository of theirs has changed;
     {"lost": true} when there was too much to tell, so that all is to be read anew;
     {"unwatched": [folders]} for those that cannot be watched; {"watching": count} as the answer.
+    {"problem"} says what was wrong with a message, or before the end why a page was refused.
     Send {"typed": true} at most once a minute while somebody edits: it keeps the workspace running.
     """
     require_same_origin(request, bearer=bearer() is not None)
-    return converse(running(name), WATCHES, watching.watch)
+    return converse(lambda: running(name), WATCHES, watching.watch)

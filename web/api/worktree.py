@@ -10,10 +10,11 @@ from orchestrator.names import show_home_path
 from orchestrator.worktree import changes, content, history
 from orchestrator.worktree import status as statuses
 from web.api import worktree_schema as schema
-from web.api.inside import ONE, home_of, running
+from web.api.inside import ONE, at_work, home_of
 from web.api.operation import operation
 from web.api.repos import whole_number
-from web.identity import platform
+from web.identity import caller, platform
+from web.license import licensed
 
 GIT = f"{ONE}/git"
 _ROOT = ("root", "The work tree's folder; your home unless given.")
@@ -32,7 +33,7 @@ def _root(row: Workspace) -> str:
            query=(("path", "A file or folder in it; your home unless given."),))  # fmt: skip
 def get_worktree(name: str) -> schema.Worktree:
     """Return the status of the git work tree that a path is in."""
-    row = running(name)
+    row = at_work(name)
     found = statuses.status(platform(), row, _path(row, request.args.get("path", "")))
     if found is None:
         return schema.Worktree(root=None)
@@ -61,10 +62,10 @@ def get_worktree(name: str) -> schema.Worktree:
                   ("root", "The work tree's folder, where the file's may be gone.")))  # fmt: skip
 def show_file(name: str) -> Response:
     """Return a file as it was at a commit, or as it is staged."""
-    row = running(name)
+    row = at_work(name)
     path, root = _of_file(row)
     blob = content.blob(platform(), row, root, path, request.args.get("at", "HEAD"))
-    response = Response(blob, mimetype="application/octet-stream")
+    response = Response(licensed(iter(blob), caller()), mimetype="application/octet-stream")
     response.headers["Content-Disposition"] = "attachment"
     response.content_length = blob.size
     response.call_on_close(blob.close)
@@ -75,7 +76,7 @@ def show_file(name: str) -> Response:
            query=(_FILE, ("staged", "1: the index compared with HEAD."), _ROOT))  # fmt: skip
 def diff_file(name: str) -> schema.WorktreeDiff:
     """Compare a file, or all below a folder, with the index, as a unified diff of up to 1 MiB."""
-    row = running(name)
+    row = at_work(name)
     path, root = _of_file(row)
     staged = request.args.get("staged", "") in ("1", "true")
     text, cut = content.diff(platform(), row, root, path, staged=staged)
@@ -92,28 +93,28 @@ def _of_file(row: Workspace) -> tuple[str, str]:
 @operation("POST", f"{GIT}/stage", tag="git", body=schema.Paths, status=204)
 def stage_files(name: str, body: schema.Paths) -> None:
     """Stage files as they are; deleted ones too."""
-    row = running(name)
+    row = at_work(name)
     changes.stage(platform(), row, _path(row, body.root, "root"), body.paths)
 
 
 @operation("POST", f"{GIT}/unstage", tag="git", body=schema.Paths, status=204)
 def unstage_files(name: str, body: schema.Paths) -> None:
     """Take files back out of what is staged; the files stay as they are."""
-    row = running(name)
+    row = at_work(name)
     changes.unstage(platform(), row, _path(row, body.root, "root"), body.paths)
 
 
 @operation("POST", f"{GIT}/discard", tag="git", body=schema.Paths, status=204)
 def discard_changes(name: str, body: schema.Paths) -> None:
     """Make files what is staged; those that git does not know are deleted."""
-    row = running(name)
+    row = at_work(name)
     changes.discard(platform(), row, _path(row, body.root, "root"), body.paths)
 
 
 @operation("POST", f"{GIT}/commit", tag="git", body=schema.NewCommit, status=204)
 def commit_staged(name: str, body: schema.NewCommit) -> None:
     """Commit what is staged. Hooks run; what they or git refuse is a 409 with their words."""
-    row = running(name)
+    row = at_work(name)
     root = _path(row, body.root, "root")
     changes.commit(platform(), row, root, body.message, amend=body.amend)
 
@@ -121,7 +122,7 @@ def commit_staged(name: str, body: schema.NewCommit) -> None:
 @operation("GET", f"{GIT}/branches", tag="git", answer=schema.WorktreeBranches, query=(_ROOT,))
 def list_worktree_branches(name: str) -> schema.WorktreeBranches:
     """List branches, the latest first; those of remotes as they were last fetched."""
-    row = running(name)
+    row = at_work(name)
     found = history.branches(platform(), row, _root(row))
     return schema.WorktreeBranches(branches=[schema.WorktreeBranch(**asdict(one)) for one in found])
 
@@ -129,7 +130,7 @@ def list_worktree_branches(name: str) -> schema.WorktreeBranches:
 @operation("POST", f"{GIT}/switch", tag="git", body=schema.SwitchTo, status=204)
 def switch_branch(name: str, body: schema.SwitchTo) -> None:
     """Switch to a branch, made first if asked. 409 where changes would be lost."""
-    row = running(name)
+    row = at_work(name)
     root = _path(row, body.root, "root")
     changes.switch(platform(), row, root, body.branch, create=body.create)
 
@@ -139,7 +140,7 @@ def switch_branch(name: str, body: schema.SwitchTo) -> None:
                   ("skip", "How many to leave out."), ("count", "At most 500.")))  # fmt: skip
 def list_worktree_commits(name: str) -> schema.WorktreeCommits:
     """List the commits that lead to HEAD, newest first."""
-    row = running(name)
+    row = at_work(name)
     root = _root(row)
     path = request.args.get("path", "") or root
     skip, count = whole_number("skip", 0), whole_number("count", 50)
@@ -150,5 +151,5 @@ def list_worktree_commits(name: str) -> schema.WorktreeCommits:
 @operation("POST", f"{GIT}/init", tag="git", body=schema.Root, status=204)
 def init_repository(name: str, body: schema.Root) -> None:
     """Make a folder a repository; one that is stays as it is."""
-    row = running(name)
+    row = at_work(name)
     changes.init(platform(), row, _path(row, body.root, "root"))

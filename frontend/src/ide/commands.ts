@@ -1,5 +1,5 @@
 /** The IDE's own commands, on the keys that VS Code has for them where a browser lets a page have them. */
-import { byId } from "../lib/dom";
+import { byId, isMac } from "../lib/dom";
 import { extensionOf } from "./paths";
 import type { Shell } from "./shell";
 import type { Command } from "./workbench";
@@ -21,7 +21,8 @@ function fileCommands(shell: Shell): Command[] {
   return [
     { id: "workbench.action.quickOpen", title: "Go to a file …", icon: "file", group: "File", key: "Mod+P, Mod+E", run: () => quick.toggle("") },
     { id: "workbench.action.showCommands", title: "Show all commands", icon: "search", group: "View", key: "Mod+Shift+P, F1", overTerminal: true, hidden: true, run: () => quick.toggle(">") },
-    { id: "workbench.action.gotoLine", title: "Go to a line …", icon: "corner-left-up", group: "Go", key: "Mod+G", when: text, run: () => quick.toggle(":") },
+    { id: "workbench.action.gotoLine", title: "Go to a line …", icon: "corner-left-up", group: "Go", key: "Ctrl+G", when: text, run: () => quick.toggle(":") },
+    { id: "workbench.action.gotoSymbol", title: "Go to a symbol in the file …", icon: "hash", group: "Go", words: "outline function class heading @", key: "Mod+Shift+O", when: text, run: () => quick.toggle("@") },
     { id: "explorer.newFile", title: "New file …", icon: "file-plus", group: "File", words: "create", run: inTree(() => void explorer.actions.create("file")) },
     { id: "explorer.newFolder", title: "New folder …", icon: "folder-plus", group: "File", words: "create directory mkdir", run: inTree(() => void explorer.actions.create("folder")) },
     { id: "workbench.action.files.save", title: "Save", icon: "save", group: "File", key: "Mod+S", run: () => void shell.save() },
@@ -56,7 +57,8 @@ function moves(shell: Shell): Command[] {
     id: `workbench.action.focusEditorGroup${index + 1}`, title: `Go to editor group ${index + 1}`, icon: "file-code", group: "Go", key: `Mod+${index + 1}`, overTerminal: true, hidden: true,
     when: () => editors.tabs.length > 0 && editors.groups.length > index, run: () => { shell.layout.showEditors(); editors.focusGroup(index); },
   });
-  const choose = (index: number): Command => ({ id: `workbench.action.openEditorAtIndex${index + 1}`, title: `Go to tab ${index + 1}`, icon: "file", group: "Go", key: `Alt+${index + 1}`, hidden: true, when: () => editors.tabs.length > 0, run: () => editors.choose(index) });
+  // On a Mac, Option and a digit write brackets on many keyboards.
+  const choose = (index: number): Command => ({ id: `workbench.action.openEditorAtIndex${index + 1}`, title: `Go to tab ${index + 1}`, icon: "file", group: "Go", key: isMac ? `Ctrl+${index + 1}` : `Alt+${index + 1}`, hidden: true, when: () => editors.tabs.length > 0, run: () => editors.choose(index) });
   return [
     ...[0, 1, 2].map(focus),
     ...[0, 1, 2, 3, 4, 5, 6, 7, 8].map(choose),

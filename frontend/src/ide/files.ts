@@ -91,9 +91,8 @@ export class Files {
     return `${this.base}/archive?${paths.map((path) => `path=${encodePath(path)}`).join("&")}&format=${format}`;
   }
 
-  /** The names of files below a folder: all of them, or the best for a few letters. */
-  async names(folder: string, letters: string, most?: number, signal?: AbortSignal): Promise<{ names: string[]; truncated: boolean }> {
-    const response = await send("GET", `${this.base}/names?path=${encodePath(folder)}&q=${encodePath(letters)}${most ? `&most=${most}` : ""}`, signal ? { signal } : {});
-    return (await response.json()) as { names: string[]; truncated: boolean };
+  /** The names of files below a folder: all of them, or the best for a few letters. JSON, `{ names, truncated }`. */
+  names(folder: string, letters: string, most: number, signal?: AbortSignal): Promise<Response> {
+    return send("GET", `${this.base}/names?path=${encodePath(folder)}&q=${encodePath(letters)}&most=${most}`, signal ? { signal } : {});
   }
 }

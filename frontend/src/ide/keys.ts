@@ -4,11 +4,14 @@ import type { Command } from "./workbench";
 
 const CHORD_MS = 1500;
 
-/** The name of a key press in the notation of commands, by the key's place for letters and digits. */
+/**
+ * The name of a key press in the notation of commands: a letter is what the layout says, as the person
+ * reads it on the key; where that is none of ours (Cyrillic, or Option on a Mac), and for the rest, its place.
+ */
 export function strokeOf(event: KeyboardEvent): string {
   const mod = isMac ? event.metaKey : event.ctrlKey;
   const other = isMac ? event.ctrlKey : event.metaKey;
-  const key = /^Key[A-Z]$/.test(event.code) ? event.code.slice(3) : /^Digit\d$/.test(event.code) ? event.code.slice(5) : event.code === "Backquote" ? "`" : event.code === "Backslash" ? "\\" : event.code === "Comma" ? "," : event.code === "Equal" ? "=" : event.code === "Minus" ? "-" : event.key;
+  const key = /^[a-z]$/i.test(event.key) ? event.key.toUpperCase() : /^Key[A-Z]$/.test(event.code) ? event.code.slice(3) : /^Digit\d$/.test(event.code) ? event.code.slice(5) : event.code === "Backquote" ? "`" : event.code === "Backslash" ? "\\" : event.code === "Comma" ? "," : event.code === "Equal" ? "=" : event.code === "Minus" ? "-" : event.key;
   return [mod && "Mod", other && (isMac ? "Ctrl" : "Meta"), event.altKey && "Alt", event.shiftKey && "Shift", key].filter(Boolean).join("+");
 }
 

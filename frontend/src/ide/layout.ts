@@ -26,9 +26,12 @@ export class Layout {
   private readonly kept: Kept;
   private readonly page = byId("page");
   private readonly listeners = new Set<() => void>();
+  /** Where the keyboard was at the end of the last visit. */
+  readonly lastFocus: Kept["focus"];
 
   constructor(private readonly memory: Memory) {
     this.kept = memory.get("layout", DEFAULTS);
+    this.lastFocus = this.kept.focus;
     this.sash(byId("side-sash"), (event) => this.setSideWidth(event.clientX - byId("panels").getBoundingClientRect().left), (step) => this.setSideWidth(this.kept.sideWidth + step));
     this.sash(byId("dock-sash"), (event) => this.setDockShare(this.shareAt(event.clientY)), (step) => this.setDockShare(this.kept.dockShare - step / byId("centre").clientHeight));
     byId("dock-sash").addEventListener("dblclick", () => this.setDockShare(DEFAULTS.dockShare));
@@ -56,10 +59,6 @@ export class Layout {
 
   get dock(): Kept["dock"] {
     return this.kept.dock;
-  }
-
-  get lastFocus(): Kept["focus"] {
-    return this.kept.focus;
   }
 
   /** Whether terminals can be seen. */

@@ -1,5 +1,12 @@
 /** What this browser remembers of one person's work in one workspace: the layout and the open tabs. */
-import { meta } from "../lib/dom";
+import { boot } from "../lib/dom";
+import type { User } from "../lib/types";
+
+/** Whose page this is: the next to sign in with this browser may even have the name of one who is gone, and never the uid. */
+export function owner(): string {
+  const { user } = boot<{ user: User }>();
+  return `${user.username}.${user.uid}`;
+}
 
 export class Memory {
   constructor(private readonly workspace: string) {}
@@ -23,6 +30,6 @@ export class Memory {
   }
 
   private key(name: string): string {
-    return `rootblood.ide.${meta("user")}.${this.workspace}.${name}`;
+    return `rootblood.ide.${owner()}.${this.workspace}.${name}`;
   }
 }

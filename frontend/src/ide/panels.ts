@@ -1,10 +1,10 @@
 /** The panels that are not the shell's own; loaded after the page can be used. */
-import { installApps } from "./apps";
-import { gitMarks, installGit } from "./git";
-import { Languages } from "./language";
-import { installPorts } from "./ports";
-import { installSearch } from "./search";
-import { installTransfers } from "./transfer";
+import { installApps } from "./ports/apps";
+import { gitMarks, installGit } from "./git/panel";
+import { Languages } from "./language/languages";
+import { installPorts } from "./ports/panel";
+import { installSearch } from "./search/panel";
+import { installTransfers } from "./transfer/transfers";
 import type { Workbench } from "./workbench";
 
 export function install(workbench: Workbench): void {

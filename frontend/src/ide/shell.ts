@@ -6,25 +6,26 @@ import type { MenuItem } from "../lib/menu";
 import { toast } from "../lib/toast";
 import type { Workspace } from "../lib/types";
 import { ActivityBar } from "./activity";
-import { Disk } from "./disk";
+import { Disk } from "./editor/disk";
 import { openDock, type Dock } from "./dock";
-import { Drafts } from "./drafts";
-import { Editors } from "./editors";
-import { Explorer } from "./explorer";
-import { FileTab, type FileTabHost } from "./file-tab";
+import { Drafts } from "./editor/drafts";
+import { Editors } from "./tabs/editors";
+import { Explorer } from "./tree/explorer";
+import { FileTab, type FileTabHost } from "./editor/file-tab";
 import { Files } from "./files";
 import { Keys } from "./keys";
 import { Layout } from "./layout";
 import { Memory } from "./memory";
-import { askToSave } from "./mayclose";
-import { Names } from "./names";
+import { askToSave } from "./editor/may-close";
+import { Names } from "./quick/names";
 import { join, nameOf, parentOf } from "./paths";
-import { PreviewTab } from "./preview";
-import { QuickOpen } from "./quickopen";
-import { Saver } from "./save";
-import { StatusBar } from "./status";
-import { StatusOfFile } from "./status-file";
-import type { Tab } from "./tab";
+import { PreviewTab } from "./preview/tab";
+import { QuickOpen } from "./quick/quickopen";
+import { Saver } from "./editor/save";
+import { StatusBar } from "./status/bar";
+import { StatusOfFile } from "./status/file";
+import { Symbols, type SymbolProvider } from "./symbols";
+import type { Tab } from "./tabs/tab";
 import { Watch } from "./watch";
 import { welcome } from "./welcome";
 import type { Change, Command, Decoration, DiffSide, OpenOptions, Panel, Workbench } from "./workbench";
@@ -58,6 +59,7 @@ export class Shell implements Workbench {
   private readonly disk: Disk;
   private readonly drafts: Drafts;
   private readonly names: Names;
+  private readonly symbols = new Symbols();
   private readonly statusOfFile: StatusOfFile;
   private readonly buffers: FileTabHost["buffers"] = new Map();
   private readonly onFilesSignal = new Signal<[Change[] | null]>();
@@ -100,6 +102,7 @@ export class Shell implements Workbench {
       active: (tab) => this.activated(tab),
       arranged: () => { this.rewatch(); start.draw(); },
       reveal: () => this.layout.showEditors(),
+      narrow: () => this.layout.onPhone,
       mayClose: (tab) => askToSave(tab.title, () => this.saveTab(tab), () => this.drafts.drop(tab.path)),
       previewOf: (path) => Promise.resolve(this.previewTab(path)),
       menu: (tab) => this.menuOf(tab),
@@ -123,11 +126,13 @@ export class Shell implements Workbench {
       recent: () => this.editors.recentPaths,
       open: (path, options) => void this.open(path, options),
       lines: () => this.view?.state.doc.lines ?? null,
+      symbols: () => (this.view && this.fileTab ? this.symbols.of(this.fileTab.path, this.view) : null),
       goTo: (place) => { if (this.last) void this.open(this.last, place); },
     });
     this.watch = new Watch(`${location.origin.replace(/^http/, "ws")}${this.files.base}/watch`, {
       files: (changes) => this.changed(changes),
       git: () => this.onGitSignal.send(),
+      problem: (text) => this.bar.set("watch", text && "Does not follow the disk", text),
       settled: (folders, files) => {
         this.explorer.take(folders.map((folder) => ({ path: join(folder, "."), kind: "created" })));
         this.disk.settle(files);
@@ -167,7 +172,7 @@ export class Shell implements Workbench {
   }
 
   async openDiff(title: string, left: DiffSide, right: DiffSide): Promise<void> {
-    const { DiffTab } = await import("./diff");
+    const { DiffTab } = await import("./editor/diff");
     const buffer = right.path && this.buffers.get(right.path);
     const textOf = async (side: DiffSide): Promise<string> => side.text ?? (side.path ? await this.readText(side.path) : "");
     const key = `diff:${title}:${right.path ?? left.path ?? ""}:${left.label}`;
@@ -225,6 +230,7 @@ export class Shell implements Workbench {
     this.extenders.push(provider);
     for (const tab of this.editors.fileTabs) void tab.extend();
   }
+  symbolsFrom(provider: SymbolProvider): void { this.symbols.add(provider); }
   decorate(provider: (path: string, folder: boolean) => Decoration | null): void { this.decorators.push(provider); this.redecorate(); }
   redecorate(): void { this.explorer.tree.redraw(); }
   fileActions(provider: (paths: string[], folder: string) => (MenuItem | null)[]): void { this.actions.push(provider); }
@@ -243,7 +249,7 @@ export class Shell implements Workbench {
   async toggleWrap(): Promise<void> {
     this.wrapped = !this.wrapped;
     this.memory.set("editor", { wrap: this.wrapped });
-    const { setWrap } = await import("./editor");
+    const { setWrap } = await import("./editor/editor");
     for (const tab of this.editors.fileTabs) if (tab.view && !tab.plain) setWrap(tab.view, this.wrapped);
   }
 
@@ -292,7 +298,7 @@ export class Shell implements Workbench {
   }
 
   private async readText(path: string): Promise<string> {
-    const { BYTES_MOST, decode } = await import("./text");
+    const { BYTES_MOST, decode } = await import("./editor/text");
     const content = await this.files.read(path, BYTES_MOST);
     return "bytes" in content ? decode(content.bytes).text.replaceAll("\r\n", "\n") : "";
   }
@@ -340,6 +346,7 @@ export class Shell implements Workbench {
     this.isRunning = running;
     this.watch.setRunning(running);
     this.onRunningSignal.send(running);
+    if (running) this.names.prepareLater(this.root);
     if (!running && this.begun) toast("The workspace does not run", { kind: "warn", text: "Files can be read and saved all the same; search, git and terminals cannot be used.", seconds: 6 });
   }
 }

@@ -9,6 +9,8 @@ interface Message {
   watching?: number;
   /** Changes were missed: anything may be different. */
   lost?: boolean;
+  /** It was refused, or something that was asked for was. */
+  problem?: { title?: string; detail?: string };
 }
 
 interface Wanted {
@@ -20,6 +22,8 @@ export interface WatchHooks {
   /** Null: anything may have changed. */
   files: (changes: Change[] | null) => void;
   git: () => void;
+  /** Why changes are not seen; "" when they are. */
+  problem: (text: string) => void;
   /** These are watched from here on: what was read of them before may be old. */
   settled: (folders: string[], files: string[]) => void;
 }
@@ -37,7 +41,9 @@ export class Watch {
   private timer = 0;
   private running = false;
   private typedAt = 0;
-  private opened = false;
+  /** Nothing was heard on the connection yet: one that is refused opens, too, and says why. */
+  private fresh = true;
+  private watchedBefore = false;
   private readonly retry = new Retry(() => this.connect(), () => undefined);
 
   constructor(private readonly url: string, private readonly hooks: WatchHooks) {}
@@ -73,16 +79,14 @@ export class Watch {
     this.socket = socket;
     socket.addEventListener("open", () => {
       if (!this.running) return socket.close();
-      this.retry.succeed();
       this.asked = [];
       this.settled = { watch: [], files: [] };
+      this.fresh = true;
       this.send();
-      // What happened while nobody watched is not known.
-      if (this.opened) { this.hooks.files(null); this.hooks.git(); }
-      this.opened = true;
     });
     socket.addEventListener("message", (event: MessageEvent<string>) => {
       const message = JSON.parse(event.data) as Message;
+      if (message.problem) this.hooks.problem(message.problem.detail || message.problem.title || "");
       if (message.lost) { this.hooks.files(null); this.hooks.git(); }
       if (message.changed?.length) this.hooks.files(message.changed);
       if (message.git) this.hooks.git();
@@ -95,6 +99,14 @@ export class Watch {
     });
   }
 
+  private begin(): void {
+    this.fresh = false;
+    this.retry.succeed();
+    // What happened while nobody watched is not known.
+    if (this.watchedBefore) { this.hooks.files(null); this.hooks.git(); }
+    this.watchedBefore = true;
+  }
+
   private send(): void {
     const last = this.asked.at(-1) ?? this.settled;
     if (this.socket?.readyState !== WebSocket.OPEN || JSON.stringify(this.wanted) === JSON.stringify(last)) return;
@@ -105,6 +117,8 @@ export class Watch {
   private settle(): void {
     const now = this.asked.shift();
     if (!now) return;
+    this.hooks.problem("");
+    if (this.fresh) this.begin();
     const before = this.settled;
     this.settled = now;
     this.hooks.settled(now.watch.filter((path) => !before.watch.includes(path)), now.files.filter((path) => !before.files.includes(path)));

@@ -3,7 +3,7 @@ import { h, icon } from "../lib/dom";
 import { visible } from "../lib/visible";
 import { keyLabel } from "./keys";
 import { nameOf, parentOf, shorten } from "./paths";
-import { fileIcon } from "./tree-row";
+import { fileIcon } from "./tree/row";
 
 const KEYS: [string, string][] = [
   ["Mod+P", "Go to a file"],

@@ -7,7 +7,8 @@
 import type { Extension } from "@codemirror/state";
 import type { EditorView } from "@codemirror/view";
 import type { MenuItem } from "../lib/menu";
-import type { Tab } from "./tab";
+import type { SymbolProvider } from "./symbols";
+import type { Tab } from "./tabs/tab";
 
 export interface Change {
   path: string;
@@ -122,6 +123,8 @@ export interface Workbench {
 
   /** Give every text editor something more; asked once an editor, and awaited after it shows. */
   extendEditors(provider: (path: string) => Extension | null | Promise<Extension | null>): void;
+  /** Tell what files declare. */
+  symbolsFrom(provider: SymbolProvider): void;
   /** Mark entries of the tree; call `redecorate` when what it would say has changed. */
   decorate(provider: (path: string, folder: boolean) => Decoration | null): void;
   redecorate(): void;

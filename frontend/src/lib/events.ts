@@ -76,7 +76,13 @@ function read(): EventSource {
     // A refusal (401, 503) closes the source for good; a lost connection makes it retry by itself.
     if (source.readyState === EventSource.CLOSED) void refused();
   });
-  source.addEventListener("state", (event) => { last = JSON.parse(event.data) as Events["state"]; pass("state", last); });
+  source.addEventListener("state", (event) => {
+    const state = JSON.parse(event.data) as Events["state"];
+    // The page slept while somebody else signed in with this browser.
+    if (state.user && state.user.username !== meta("user")) return signedOut();
+    last = state;
+    pass("state", state);
+  });
   source.addEventListener("archive", (event) => pass("archive", JSON.parse(event.data) as ArchiveProgress));
   source.addEventListener("activity", (event) => pass("activity", JSON.parse(event.data) as Events["activity"]));
   const signedOut = (): void => { source.close(); pass("signed-out", null); end(); };

@@ -67,6 +67,8 @@ export interface Template extends Limits {
 export interface User {
   username: string;
   role: string;
+  /** Never given to anybody else. */
+  uid: number;
   allowance: {
     workspaces: number;
     disk_bytes: number;

@@ -141,6 +141,10 @@ export class Lifecycle {
   signedOut(): void {
     this.gone = true;
     this.retry.cancel();
+    // Whoever sits here now may be somebody else. What is unsaved is kept for its owner.
+    document.documentElement.classList.add("signed-out");
+    document.title = "RootBlood";
+    for (const dialog of document.querySelectorAll<HTMLDialogElement>("dialog[open]")) dialog.close();
     this.banner.show("You are signed out.", { icon: "log-in", action: { label: "Sign in", href: `/login?next=${encodeURIComponent(location.pathname)}` } });
   }
 

@@ -16,7 +16,7 @@ from werkzeug.wsgi import get_input_stream
 
 from models import Repository, User, Visibility, db, utcnow, writing
 from orchestrator import tokens
-from orchestrator.commons import pushing, repositories
+from orchestrator.commons import pushed, pushing, repositories
 from orchestrator.commons.names import RepoName
 from orchestrator.commons.pushing import Visitor
 from orchestrator.commons.repositories import Change
@@ -101,6 +101,29 @@ def test_pushes_at_once_stay_within_the_allowance(
     assert sum(sizes) < 1000 * KIB
     assert len(sizes) == 1 + sum(came_of[number] == "" for number in (0, 2, 4)), "no empty ones"
     db.session.rollback()
+
+
+def test_what_was_measured_first_is_not_written_down_last(
+    app: Flask, platform: Platform, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row_id = repositories.create(platform, ann, utcnow(), "shared").id
+    overtaken = threading.Event()
+    sizes = iter([300 * KIB, 600 * KIB])
+
+    def size(*_: Any, **__: Any) -> int:
+        found = next(sizes)
+        if found == 300 * KIB:
+            overtaken.wait(1)  # or for as long as it takes the other to come past
+        return found
+
+    def measure(_: int) -> None:
+        pushed.measure(platform, db.session.get(Repository, row_id))
+        overtaken.set()
+
+    monkeypatch.setattr(type(platform.store), "size", size)
+    assert together(app, 2, measure) == [None, None]
+    db.session.rollback()
+    assert db.session.get(Repository, row_id).size_bytes == 600 * KIB
 
 
 def test_a_push_that_was_refused_holds_nothing(

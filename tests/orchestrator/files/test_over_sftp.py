@@ -1,6 +1,8 @@
 """Files of a container: what one can do with them, and that it is what the user's shell can."""
 
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -18,8 +20,11 @@ from orchestrator.errors import (
     WorkspaceStopped,
 )
 from orchestrator.files import Entry, Type
-from orchestrator.files.over_sftp import HASHED_BYTES_MAX, TEMPORARY, SftpFiles
+from orchestrator.files.over_sftp import LEFT_SECONDS, TEMPORARY, SftpFiles
 from orchestrator.files.pool import Pool
+from orchestrator.files.reading import HASHED_BYTES_MAX
+from orchestrator.files.sftp import Client
+from tests.orchestrator.engines.containers import eventually
 from tests.orchestrator.files.conftest import HOME, Shell
 
 pytestmark = pytest.mark.engine
@@ -270,3 +275,30 @@ def test_only_ordinary_files_are_read_and_written(files: SftpFiles, shell: Shell
         with pytest.raises(NotAFile):
             files.write(path, [b"x"])
     assert not [name for name in listed(files) if name.startswith(TEMPORARY)]
+
+
+def test_what_a_cut_off_write_has_left_is_removed(files: SftpFiles, shell: Shell) -> None:
+    """Whoever wrote it may have been killed; what is still written to, and all else, stays."""
+    left, fresh = (f"{TEMPORARY}{digit * 16}" for digit in "ab")
+    kept = [fresh, f"{TEMPORARY}notes", f"x{left}", left + "0"]
+    long_ago = int(time.time()) - LEFT_SECONDS - 60
+    shell(f"touch {fresh}; mkdir {TEMPORARY}{'c' * 16}; "
+          f"touch -d @{long_ago} {left} {' '.join(kept[1:])}")  # fmt: skip
+    assert left in listed(files)
+    eventually(lambda: left not in listed(files))
+    assert set(listed(files)) == {*kept, f"{TEMPORARY}{'c' * 16}"}
+
+
+def test_what_was_written_is_on_the_disk(files: SftpFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The content before it has its name, and the name a moment later."""
+    done: list[str] = []
+    for what in ("sync", "replace"):
+        real = getattr(Client, what)
+
+        def noted(self: Client, *given: object, real: Any = real, what: str = what) -> None:
+            real(self, *given)
+            done.append(what)
+
+        monkeypatch.setattr(Client, what, noted)
+    files.write(f"{HOME}/file", [b"x"])
+    eventually(lambda: done == ["sync", "replace", "sync"])

@@ -194,6 +194,27 @@ def test_a_busy_client_gets_company_up_to_a_limit() -> None:
     assert all(server.closed for server in servers)
 
 
+def test_who_has_lost_a_server_goes_on_with_one_that_is_there() -> None:
+    """Many may have waited for it: each with one of its own would be as many again."""
+    lost, other, spare = Server(status(1, 0)), Server(status(1, 0), status(2, 0)), Server()
+    engine = Spawning(lost, other, spare)
+    pool = Pool(engine, "rb-x-main")
+
+    def remove(client: Client) -> None:
+        client.do(Kind.REMOVE, string("/x"))
+
+    def work(client: Client) -> None:
+        client.waiting += 1  # as while its answers are on their way
+        pool.do(remove)
+        client.waiting -= 1
+        remove(client)
+
+    pool.do(work)
+    pool.do(remove)
+    assert lost.closed
+    assert engine.servers == [spare]
+
+
 def test_what_is_due_later_is_done_at_once_where_much_is() -> None:
     pool = Pool(Spawning(), "rb-x-main")
     gate, started, done = threading.Event(), threading.Semaphore(0), []

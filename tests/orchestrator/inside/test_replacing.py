@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.files import over_sftp
 from orchestrator.inside.replacing import Found, Skipped, changed, put, replace
 
 ONE = Found([(0, b"a"), (2, b"bb")], [b"xyz", b""])
@@ -55,3 +56,14 @@ def test_what_is_no_file_keeps_nobody_waiting(tmp_path: Path, dry: bool) -> None
     for path in (tmp_path / "pipe", tmp_path, tmp_path / "none"):
         with pytest.raises(Skipped):
             put(os.fsencode(path), ONE, dry=dry)
+
+
+def test_a_file_that_is_being_written_is_known_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes it may be killed: what is left is removed by that name."""
+    (tmp_path / "file").write_bytes(b"a-bb")
+    names: list[bytes] = []
+    monkeypatch.setattr(os, "replace", lambda old, _: names.append(os.path.basename(old)))
+    put(os.fsencode(tmp_path / "file"), ONE, dry=False)
+    assert over_sftp.LEFT.fullmatch(os.fsdecode(names[0]))
