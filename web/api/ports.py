@@ -75,5 +75,7 @@ def watch_ports(name: str) -> Response:
         return Ports(ports=list(map(shown, rows))).model_dump_json()
 
     return converse(
-        running(name), WATCHES, lambda parts, row: PortWatch(parts, row, app.app_context, written)
+        lambda: running(name),
+        WATCHES,
+        lambda parts, row: PortWatch(parts, row, app.app_context, written),
     )

@@ -75,12 +75,13 @@ export class PortsWatch {
     const socket = new WebSocket(this.url);
     this.socket = socket;
     socket.addEventListener("open", () => {
-      if (!this.wanted) return socket.close();
-      this.retry.succeed();
+      if (!this.wanted) socket.close();
     });
     socket.addEventListener("message", (event: MessageEvent<string>) => {
       const message = JSON.parse(event.data) as { ports?: Port[] };
-      if (message.ports) this.take(message.ports);
+      if (!message.ports) return;  // it is refused, and closed with that
+      this.retry.succeed();
+      this.take(message.ports);
     });
     socket.addEventListener("close", () => {
       if (this.socket !== socket) return;
