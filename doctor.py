@@ -31,7 +31,7 @@ def examine(url: str) -> Iterator[Finding]:
     """Return what there is to say, from the settings on as far as it goes."""
     try:
         settings = Settings.from_environment()
-        way = journey.Place.of(url or settings.panel_url) if url or settings.panel_url else None
+        way = journey.Origin.of(url or settings.panel_url) if url or settings.panel_url else None
         platform = compose(settings, splicer=None)
     except (RootBloodError, OSError) as error:
         yield broken("settings", error)
@@ -56,7 +56,7 @@ def serving(settings: Settings, name: str) -> Finding:
     """Say whether the server runs, and serves previews."""
     host, port = settings.address
     at = (ANY.get(host, host), port)
-    local = journey.Place("http", "localhost", port, at)
+    local = journey.Origin("http", "localhost", port, at)
     found = {one.name: one for one in journey.examine(local, settings, name)}
     if "reached" in found:
         return Finding(

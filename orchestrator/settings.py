@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import BadInput
+from orchestrator.names import parse_authority, parse_host
 
 PREFIX = "ROOTBLOOD_"
 FILE_NAME = "rootblood.toml"
@@ -212,7 +213,9 @@ class Settings:
             if name.startswith(PREFIX) and name not in SET_IN_WORKSPACES:
                 values[_known(name, known).name] = value
         values["data_dir"] = data_dir
-        return cls(**{name: _parse(known[PREFIX + name.upper()], v) for name, v in values.items()})
+        made = cls(**{name: _parse(known[PREFIX + name.upper()], v) for name, v in values.items()})
+        _check_panel(made)
+        return made
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -226,6 +229,22 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path} cannot be read: {error.strerror}", field=str(path)) from error
 
 
+def _check_panel(settings: Settings) -> None:
+    """Raise BadInput where the panel is on a host of previews: nobody could reach it there."""
+    panel = settings.panel_url.partition("://")[2].partition(":")[0]
+    domain = settings.apps_domain.partition(":")[0]
+    if settings.apps_host:
+        name, shut_out = "APPS_HOST", panel == settings.apps_host
+    else:
+        name, shut_out = "APPS_DOMAIN", panel.endswith(f".{domain}")
+    if shut_out:
+        raise BadInput(
+            f"{PREFIX}{name} has the panel's own host among those of previews",
+            field=PREFIX + name,
+            hint=f"{PREFIX}PANEL_URL is {settings.panel_url}; choose another name for previews.",
+        )
+
+
 def _known(name: str, known: Mapping[str, Field[Any]]) -> Field[Any]:
     if name in known:
         return known[name]
@@ -236,9 +255,6 @@ def _known(name: str, known: Mapping[str, Field[Any]]) -> Field[Any]:
 
 _WORDS = {"on": True, "true": True, "1": True, "yes": True, "enforce": True,
           "off": False, "false": False, "0": False, "no": False}  # fmt: skip
-
-
-_HOST = r"(?=.{1,180}(:|$))[a-z0-9]+(-+[a-z0-9]+)*(\.[a-z0-9]+(-+[a-z0-9]+)*)*"
 
 
 def _parse(setting: Field[Any], value: Any) -> Any:
@@ -283,17 +299,25 @@ def _text(name: str, value: Any) -> str:
     # restic knows more; those would need files in its container, such as SSH keys.
     if name == "backup_url" and not re.fullmatch(r"((rest|s3):\S+)?", value):
         raise ValueError("another kind")
-    if name == "apps_domain" and not re.fullmatch(f"{_HOST}(:[1-9][0-9]{{0,4}})?", value):
-        raise ValueError("no host name in lower case")
-    if name == "apps_host" and not re.fullmatch(f"({_HOST})?", value):
-        raise ValueError("no host name in lower case")
+    if name == "apps_domain":
+        parse_authority(value)
+    if name == "apps_host" and value:
+        parse_host(value)
     if name == "apps_ports":
         first, last = (int(port) for port in value.split("-"))
         if not 0 < first <= last < 65536 or last - first >= APPS_PORTS_MAX:
             raise ValueError("no ports")
-    if name == "panel_url" and not re.fullmatch(f"(https?://{_HOST}(:[1-9][0-9]{{0,4}})?)?", value):
-        raise ValueError("no origin")
+    if name == "panel_url" and value:
+        return _origin(value)
     # It becomes part of command lines and of names: it must not look like an option.
     if name == "instance" and not re.fullmatch(r"(?=.{1,20}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*", value):
         raise ValueError(value)
     return value
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers write it: without the port that goes without saying."""
+    scheme, _, authority = text.partition("://")
+    standard = {"http": "80", "https": "443"}[scheme]
+    host, port = parse_authority(authority)
+    return f"{scheme}://{host}" + (f":{port}" if port not in ("", standard) else "")

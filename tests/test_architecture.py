@@ -148,6 +148,7 @@ def _foreign(module: str) -> set[str]:
         ("gevent", {"app"}),
         ("flask", {"web", "init_db"}),
         ("flask_login", {"web"}),
+        ("flask_sock", {"web"}),
         ("flask_wtf", {"web"}),
         ("flask_limiter", {"web"}),
         ("werkzeug", {"web", "orchestrator.passwords"}),

@@ -23,7 +23,6 @@ from orchestrator.platform import Platform
 from web import (
     account,
     admin,
-    app_page,
     apps,
     commons,
     deletion,
@@ -33,6 +32,7 @@ from web import (
     home,
     identity,
     limits,
+    opening,
     pages,
     problems,
     repository,
@@ -92,7 +92,7 @@ def create_app(platform: Platform) -> Flask:
             app.wsgi_app, x_for=count, x_proto=count, x_host=count
         )
     identity.install(app)
-    apps.install(app)
+    opening.install(app)
     limits.install(app, enabled=settings.rate_limits)
     problems.install(app)
     for blueprint in (
@@ -100,8 +100,8 @@ def create_app(platform: Platform) -> Flask:
         home.pages,
         account.pages,
         terminal.pages,
+        opening.pages,
         apps.pages,
-        app_page.pages,
         admin.pages,
         deletion.pages,
         doctor.pages,

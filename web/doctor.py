@@ -4,15 +4,13 @@ Here is what the server knows by itself. The rest is asked by the page (``fronte
 only a browser can tell what stands between it and the server.
 """
 
-import secrets
-
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 from flask_login import login_required
 
 from models import end_reading
 from orchestrator import doctor
 from orchestrator.doctor import mark
-from orchestrator.previews import Label
+from orchestrator.doctor.previews import nobodys
 from orchestrator.settings import Settings
 from web import present, proxies
 from web.identity import caller, platform
@@ -50,11 +48,8 @@ def probe(settings: Settings) -> dict[str, str]:
 
     An empty ``port`` is the one that the browser sees the panel at.
     """
-    if settings.apps_host:
-        return {"host": settings.apps_host, "port": str(settings.apps_port_range[0])}
-    domain, _, port = settings.apps_domain.partition(":")
-    label = Label(65535, secrets.token_hex(12), secrets.token_hex(15))
-    return {"host": f"{label}.{domain}", "port": port}
+    host, port = nobodys(settings)
+    return {"host": host, "port": port}
 
 
 def _policy(settings: Settings) -> str:

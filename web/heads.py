@@ -12,6 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 HEAD_BYTES = 32768
+AUTHORITY_BYTES = 260
+"""A host's name (RFC 1035, 2.3.4: 253 as it is written) and a port."""
 FIELDS_MAX = 100
 REMEMBERED = 256
 REMEMBERED_BYTES = 4096
@@ -70,6 +72,11 @@ class RequestHead:
         return self.minor == 1 and b"close" not in self.options
 
     @property
+    def has_body(self) -> bool:
+        """Whether a body follows that is not empty, as far as is known (6.3)."""
+        return self.chunked or bool(self.length)
+
+    @property
     def upgrades(self) -> bool:
         """Whether the client asks to go on with a WebSocket (RFC 6455, 4.1)."""
         upgrade = self.fields.get(b"upgrade")
@@ -108,7 +115,7 @@ def parse_request(head: bytes) -> RequestHead:
     elif fields.chunked:
         raise Malformed("the body's transfer coding is unknown")  # 6.1
     # Nobody in front may see another host than we do. A comma is how two were joined.
-    if host is not None and b"," in host:
+    if host is not None and (b"," in host or len(host) > AUTHORITY_BYTES):
         raise Malformed("one Host is needed")
     return RequestHead(method, target, 1 if minor == b"1" else 0, block, *fields)
 

@@ -10,7 +10,6 @@ from orchestrator.errors import RootBloodError
 from web import present
 from web.account import code_page, safety
 from web.api import openapi
-from web.apps import OPEN, origins
 from web.forms import form_page, local_path
 from web.identity import (
     address,
@@ -22,6 +21,7 @@ from web.identity import (
     refuse_rebound_founder,
 )
 from web.limits import limit_sign_in, limit_sign_up
+from web.opening import OPEN, origins
 from web.policy import content_policy
 
 pages = Blueprint("pages", __name__)

@@ -33,8 +33,8 @@ from orchestrator.storage import Feature
 from orchestrator.sweep import activity_of
 from web import problems
 from web.api import home_schema, schema
-from web.apps import path_to
 from web.identity import Caller
+from web.opening import path_to
 
 
 def me(platform: Platform, user: User) -> schema.Me:

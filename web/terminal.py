@@ -13,8 +13,8 @@ from orchestrator.policy import TERMINAL_PORT
 from orchestrator.websocket import InputMeter
 from web import present
 from web.api.operation import operation
-from web.apps import origins
 from web.identity import actor, address, bearer, caller, platform
+from web.opening import origins
 from web.policy import content_policy
 from web.upgrade import require_same_origin, splice_websocket
 

@@ -1,10 +1,10 @@
 """Look at what the server rests on, and say what is well, what is not, and what to do.
 
-From the inside: :mod:`machine` and :mod:`apps`. From the outside: :mod:`journey` asks as a browser
-would, and the page ``/doctor`` lets the reader's own browser ask (``frontend/src/doctor``).
+From the inside: :mod:`machine` and :mod:`previews`. From the outside: :mod:`journey` asks as a
+browser would, and the page ``/doctor`` lets the reader's own browser ask (``frontend/src/doctor``).
 """
 
-from orchestrator.doctor import apps, machine
+from orchestrator.doctor import machine, previews
 from orchestrator.doctor.finding import Finding, Verdict
 from orchestrator.doctor.machine import unprotected
 from orchestrator.platform import Platform
@@ -19,4 +19,4 @@ def examine(platform: Platform, *, panel: str = "", serving: bool = True) -> lis
     says that a server runs.
     """
     found = machine.examine(platform, serving=serving)
-    return [*found, *apps.examine(platform.settings, panel)]
+    return [*found, *previews.examine(platform.settings, panel)]

@@ -19,19 +19,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from orchestrator.doctor.finding import Finding, Verdict
+from orchestrator.doctor.previews import nobodys
 from orchestrator.errors import BadInput
-from orchestrator.previews import RESERVED, Label
+from orchestrator.previews import HERE
 from orchestrator.settings import Settings
 from orchestrator.websocket import VERSION
 
 PATIENCE_SECONDS = 8.0
 SOON_DAYS = 14
 _PORTS = {"http": 80, "https": 443}
-_HERE = f"{RESERVED}here"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Origin:
     """An origin, and where to connect to for it: ``at`` instead of what its name resolves to."""
 
     scheme: str
@@ -40,7 +40,7 @@ class Place:
     at: tuple[str, int] | None = None
 
     @classmethod
-    def of(cls, url: str) -> "Place":
+    def of(cls, url: str) -> "Origin":
         """Return the origin that a panel's address names. Raises: BadInput."""
         try:
             parts = urlsplit(url)
@@ -95,7 +95,7 @@ class Place:
         return connection
 
 
-def examine(panel: Place, settings: Settings, mark: str) -> list[Finding]:
+def examine(panel: Origin, settings: Settings, mark: str) -> list[Finding]:
     """Return what is to say of the way to the panel, and to a preview that nobody has."""
     found = list(_to_panel(panel))
     if found and found[-1].name == "reached":
@@ -103,16 +103,13 @@ def examine(panel: Place, settings: Settings, mark: str) -> list[Finding]:
     return [*found, *_to_previews(preview_of(panel, settings), mark)]
 
 
-def preview_of(panel: Place, settings: Settings) -> Place:
+def preview_of(panel: Origin, settings: Settings) -> Origin:
     """Return the origin of a preview that nobody has, with a name as long as they get."""
-    if settings.apps_host:
-        return Place(panel.scheme, settings.apps_host, settings.apps_port_range[0], panel.at)
-    domain, _, port = settings.apps_domain.partition(":")
-    label = Label(65535, secrets.token_hex(12), secrets.token_hex(15))
-    return Place(panel.scheme, f"{label}.{domain}", int(port or panel.port), panel.at)
+    host, port = nobodys(settings)
+    return Origin(panel.scheme, host, int(port or panel.port), panel.at)
 
 
-def _to_panel(panel: Place) -> Iterator[Finding]:
+def _to_panel(panel: Origin) -> Iterator[Finding]:
     yield from _certificate(panel, "tls")
     try:
         response, body = panel.asked("/healthz")
@@ -133,7 +130,7 @@ def _to_panel(panel: Place) -> Iterator[Finding]:
     yield _upgrade(panel)
 
 
-def _upgrade(panel: Place) -> Finding:
+def _upgrade(panel: Origin) -> Finding:
     """Open the echo as a stranger: what refuses it shows how far the request came."""
     try:
         status = panel.asked("/api/v1/echo", **_handshake())[0].status
@@ -155,11 +152,11 @@ def _upgrade(panel: Place) -> Finding:
     )  # fmt: skip
 
 
-def _to_previews(preview: Place, mark: str) -> Iterator[Finding]:
+def _to_previews(preview: Origin, mark: str) -> Iterator[Finding]:
     shown = preview.host if preview.host.count("--") < 2 else f"*.{preview.host.split('.', 1)[1]}"
     yield from _certificate(preview, "preview-tls")
     try:
-        response, body = preview.asked(_HERE)
+        response, body = preview.asked(HERE)
     except (OSError, HTTPException) as error:
         yield Finding(
             "previews", Verdict.FAIL, f"Nothing answers at {shown}: {_why(error)}.",
@@ -184,9 +181,9 @@ def _to_previews(preview: Place, mark: str) -> Iterator[Finding]:
     yield _preview_upgrade(preview)
 
 
-def _preview_upgrade(preview: Place) -> Finding:
+def _preview_upgrade(preview: Origin) -> Finding:
     try:
-        response, first = preview.asked(_HERE, **_handshake())
+        response, first = preview.asked(HERE, **_handshake())
     except (OSError, HTTPException) as error:
         return Finding("preview-websocket", Verdict.FAIL, f"A WebSocket broke off: {_why(error)}.")
     if response.status == 101 and first:
@@ -197,15 +194,15 @@ def _preview_upgrade(preview: Place) -> Finding:
     )  # fmt: skip
 
 
-def _certificate(place: Place, name: str) -> Iterator[Finding]:
+def _certificate(of: Origin, name: str) -> Iterator[Finding]:
     """Look at a certificate as a browser does, with the authorities of this machine."""
-    if place.scheme == "http":
+    if of.scheme == "http":
         return
     context = ssl.create_default_context()
     try:
         with (
-            socket.create_connection(place.address, timeout=PATIENCE_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=place.host) as wrapped,
+            socket.create_connection(of.address, timeout=PATIENCE_SECONDS) as plain,
+            context.wrap_socket(plain, server_hostname=of.host) as wrapped,
         ):
             ends = ssl.cert_time_to_seconds(str((wrapped.getpeercert() or {}).get("notAfter")))
     except ssl.SSLCertVerificationError as error:

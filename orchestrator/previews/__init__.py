@@ -7,6 +7,7 @@ sees it.
 """
 
 import re
+import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,6 +19,10 @@ OWN_PORTS = frozenset({TERMINAL_PORT})
 """Ours inside every workspace: whoever reaches the terminal's server has the terminal."""
 RESERVED = "/.rootblood/"
 """Paths below it are ours on every preview's origin, and never the app's."""
+HERE = f"{RESERVED}here"
+"""What arrived, as JSON; over a WebSocket as one message."""
+PROBE = f"{RESERVED}probe"
+"""A page that tells the page around it whether a cookie of this origin came back."""
 
 _LABEL = re.compile(
     r"([1-9][0-9]{0,4})--((?!-)[a-z0-9-]{1,24}(?<!-))--((?!-)[a-z0-9-]{1,30}(?<!-))", re.ASCII
@@ -34,6 +39,11 @@ class Label:
 
     def __str__(self) -> str:
         return f"{self.port}--{self.workspace}--{self.user}"
+
+    @classmethod
+    def nobodys(cls) -> "Label":
+        """Return the name of a preview that nobody has, as long as they get."""
+        return cls(65535, secrets.token_hex(12), secrets.token_hex(15))
 
     @classmethod
     def parse(cls, text: str) -> "Label | None":

@@ -1,16 +1,28 @@
 """Previews without wildcard DNS: all on one host, each on a port of its own.
 
 A port is given to a preview when its address is first asked for, and kept: what a browser stored
-for it must not meet another app. Only where none is free does the one lose its port that was asked
-for longest ago, those that are shared last.
+for it must not meet another app. Only where none is free, or a person has as many as one may, does
+that one lose its port that was used longest ago, those that are shared last.
 """
 
 import time
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, select
+from sqlalchemy import ColumnElement, case, exists, select, update
 
-from models import Berth, Share, User, Workspace, db, end_reading, utcnow, writing
+from models import (
+    ActiveSession,
+    Berth,
+    Kind,
+    Share,
+    User,
+    Workspace,
+    db,
+    end_reading,
+    rows_changed,
+    utcnow,
+    writing,
+)
 from orchestrator.errors import Conflict, NotFound
 from orchestrator.platform import Context
 from orchestrator.previews import Label
@@ -22,7 +34,10 @@ KNOWN_SECONDS = 2.0
 MISSED_SECONDS = 0.2
 """How soon it looks again for a port that it does not know."""
 KEPT = timedelta(minutes=10)
-"""A preview whose address was asked for within this time keeps its port."""
+"""A preview that was used within this time keeps its port, and so does one that is looked at."""
+EACH_LEAST = 4
+EACH_PART = 4
+"""A person may have the fourth part of the ports, and so many at least."""
 
 
 class AppsPorts:
@@ -40,6 +55,7 @@ class AppsPorts:
         self._context = context
         self._labels: dict[int, Label] = {}
         self._looked_at = -KNOWN_SECONDS
+        self._used: dict[Label, datetime] = {}
 
     def covers(self, host: str) -> bool:
         """Return whether a ``Host``, with whatever port, is the one of previews."""
@@ -77,6 +93,21 @@ class AppsPorts:
         """Return None: where the panel is does not show from here."""
         return None
 
+    def used(self, label: Label, now: datetime) -> None:
+        """Note that somebody uses the preview. No transaction may be open."""
+        last = self._used.get(label)
+        if last is not None and now - last < KEPT / 2:
+            return
+        self._used = {one: at for one, at in self._used.items() if now - at < KEPT / 2}
+        self._used[label] = now
+        with self._context():
+            workspace_id, _ = self._workspace(label)
+            found = self._found(workspace_id, label.port)
+            end_reading()
+            if found:
+                with writing():
+                    rows_changed(update(Berth).where(Berth.port == found.port).values(used_at=now))
+
     def _look(self) -> None:
         query = (
             select(Berth.port, Berth.app_port, Workspace.name, User.username)
@@ -90,26 +121,33 @@ class AppsPorts:
         self._looked_at = time.monotonic()
 
     def _berth(self, label: Label, now: datetime) -> int:
-        workspace_id = db.session.scalar(
-            select(Workspace.id)
-            .join(User, User.id == Workspace.user_id)
-            .where(User.username == label.user, Workspace.name == label.workspace)
-        )
+        workspace_id, owner_id = self._workspace(label)
         found = self._found(workspace_id, label.port)
         kept = found is not None and found.used_at > now - KEPT / 2
         end_reading()
         if found is not None and kept:
             return found.port
-        if workspace_id is None:
+        if workspace_id is None or owner_id is None:
             raise NotFound("There is no such workspace")
         with writing():
             found = self._found(workspace_id, label.port)
             if found is None:
-                found = self._free(workspace_id, label.port, now)
+                port = self._free(owner_id, now)
+                found = self._take(port, workspace_id, label.port)
             found.used_at = now
             port = found.port
         self._labels = {**self._labels, port: label}
         return port
+
+    @staticmethod
+    def _workspace(label: Label) -> tuple[int, int] | tuple[None, None]:
+        """Return the ids of a preview's workspace and of its owner."""
+        row = db.session.execute(
+            select(Workspace.id, Workspace.user_id)
+            .join(User, User.id == Workspace.user_id)
+            .where(User.username == label.user, Workspace.name == label.workspace)
+        ).first()
+        return (row.id, row.user_id) if row is not None else (None, None)
 
     def _found(self, workspace_id: int | None, app_port: int) -> Berth | None:
         """Return the preview's berth, unless the setting has left its port out since."""
@@ -122,12 +160,34 @@ class AppsPorts:
         )
         return found
 
-    def _free(self, workspace_id: int, app_port: int, now: datetime) -> Berth:
-        """Return a berth for a preview that has none. Raises: Conflict."""
-        taken = set(db.session.scalars(select(Berth.port)))
+    def _free(self, owner_id: int, now: datetime) -> int:
+        """Return a port for a preview of that person's. Raises: Conflict."""
+        query = select(Berth.port, Workspace.user_id).join(
+            Workspace, Workspace.id == Berth.workspace_id
+        )
+        taken = {port: whose for port, whose in db.session.execute(query) if port in self._ports}
+        own = list(taken.values()).count(owner_id)
+        if own >= max(EACH_LEAST, len(self._ports) // EACH_PART):
+            port = self._given_up(now, Workspace.user_id == owner_id)
+            if port is None:
+                raise Conflict(
+                    f"You have {own} ports for previews in use, which is as many as one may",
+                    hint="Close a preview that you do not need and try again in some minutes.",
+                )
+            return port
         port = next((port for port in self._ports if port not in taken), None)
+        port = self._given_up(now) if port is None else port
         if port is None:
-            port = self._given_up(now)
+            raise Conflict(
+                "All ports for previews are in use",
+                hint="Close a preview that nobody needs and try again in some minutes, or let the "
+                "administrator widen ROOTBLOOD_APPS_PORTS.",
+            )
+        return port
+
+    @staticmethod
+    def _take(port: int, workspace_id: int, app_port: int) -> Berth:
+        """Give a port to a preview, whosever it was."""
         # One left from before the range changed would be in the way.
         for row in db.session.scalars(
             select(Berth).where(
@@ -141,28 +201,28 @@ class AppsPorts:
         db.session.add(found)
         return found
 
-    def _given_up(self, now: datetime) -> int:
-        """Return the port of the preview that can best do without. Raises: Conflict."""
+    def _given_up(self, now: datetime, *whose: ColumnElement[bool]) -> int | None:
+        """Return the port of the preview that can best do without, None where none can."""
         shared = (Share.workspace_id == Berth.workspace_id) & (Share.port == Berth.app_port)
+        looked_at = exists().where(
+            ActiveSession.kind == Kind.PREVIEW,
+            ActiveSession.workspace_id == Berth.workspace_id,
+            ActiveSession.port == Berth.app_port,
+        )
         port: int | None = db.session.scalar(
             select(Berth.port)
+            .join(Workspace, Workspace.id == Berth.workspace_id)
             .outerjoin(Share, shared)
-            .where(Berth.port.in_(self._ports), Berth.used_at < now - KEPT)
+            .where(Berth.port.in_(self._ports), Berth.used_at < now - KEPT, ~looked_at, *whose)
             .order_by(case((Share.id.is_(None), 0), else_=1), Berth.used_at)
         )
-        if port is None:
-            raise Conflict(
-                "All ports for previews are in use",
-                hint="Close a preview that nobody needs and try again in some minutes, or let the "
-                "administrator widen ROOTBLOOD_APPS_PORTS.",
-            )
         return port
 
 
-Place = AppsDomain | AppsPorts
+Origins = AppsDomain | AppsPorts
 
 
-def place(settings: Settings, context: Context) -> Place:
+def choose(settings: Settings, context: Context) -> Origins:
     """Return where the previews of this installation are."""
     if settings.apps_host:
         return AppsPorts(settings.apps_host, settings.apps_port_range, context)

@@ -1,12 +1,11 @@
 """Where previews are: hosts below the apps domain."""
 
-import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
+from orchestrator.names import is_port, parse_authority
 from orchestrator.previews import Label
-
-_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +20,7 @@ class AppsDomain:
     @classmethod
     def parse(cls, text: str) -> "AppsDomain":
         """Return the domain that the setting ``apps_domain`` names. Raises: ValueError."""
-        host, _, port = text.lower().partition(":")
-        if not _HOST.fullmatch(host) or len(host) > 180 or (":" in text and not _is_port(port)):
-            raise ValueError(f"{text!r} is no domain")
-        return cls(host, port)
+        return cls(*parse_authority(text))
 
     def covers(self, host: str) -> bool:
         """Return whether a ``Host``, with or without a port, is below the domain.
@@ -50,6 +46,9 @@ class AppsDomain:
         """Return what tells a preview's cookies from another's: nothing, browsers do."""
         return ""
 
+    def used(self, label: Label, now: datetime) -> None:
+        """Note that somebody uses the preview: nothing depends on it."""
+
     def panel(self, scheme: str, host: str) -> str | None:
         """Return the panel's origin where it goes without saying: below ``localhost``."""
         if self.host != "localhost":
@@ -73,8 +72,4 @@ def host_of(host: str) -> str:
 def port_of(host: str) -> str:
     """Return the port that a ``Host`` names, "" where it names none."""
     _, colon, port = host.rpartition(":")
-    return port if colon and _is_port(port) else ""
-
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < int(text) < 65536
+    return port if colon and is_port(port) else ""

@@ -1,16 +1,25 @@
 """Who may open a preview, asked at every request: fast, and right within a moment."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 
 from models import ActiveSession, Kind, State, User, end_reading, utcnow
 from orchestrator import tokens
 from orchestrator.errors import Conflict
 from orchestrator.platform import Context, Platform
-from orchestrator.previews import Decision, Label, Verdict, panels, passes, shares, tickets
-from orchestrator.previews.berths import place
+from orchestrator.previews import (
+    Decision,
+    Label,
+    Verdict,
+    activity,
+    panels,
+    passes,
+    shares,
+    tickets,
+)
+from orchestrator.previews.berths import choose
 from orchestrator.previews.shares import Preview
 from orchestrator.previews.viewers import Viewer
 
@@ -48,7 +57,7 @@ class Gate:
     """
 
     def __init__(self, platform: Platform, context: Context, secret: bytes) -> None:
-        self.domain = place(platform.settings, context)
+        self.domain = choose(platform.settings, context)
         self.panel_url = platform.settings.panel_url
         self._platform = platform
         self._context = context
@@ -64,7 +73,7 @@ class Gate:
         """
         key = (label, tuple(secrets), token, address)
         known = self._memory.get(key)
-        now = time.monotonic()
+        now = monotonic()
         if known and now < known.until and known.looked == self._platform.connections.looked:
             viewer = known.decision.viewer
             if viewer is None:
@@ -77,18 +86,13 @@ class Gate:
             decision, seconds = self._judge(label, secrets, token, address, utcnow())
         if len(self._memory) >= REMEMBERED_MOST:
             self._memory.clear()
-        self._memory[key] = _Remembered(decision, time.monotonic() + seconds, looked)
+        self._memory[key] = _Remembered(decision, monotonic() + seconds, looked)
         return decision
 
     def visited(self, decision: Decision) -> None:
-        """Note that a person opened a page of the preview: it keeps the workspace from idling.
-
-        A stranger does not: whoever finds a public preview could keep it running for ever.
-        """
-        viewer = decision.viewer
-        if viewer is not None and viewer.connection is not None and viewer.known:
-            now = utcnow()
-            self._platform.connections.note_input(viewer.connection.workspace_id, now)
+        """Note that a person opened a page of the preview."""
+        if decision.viewer is not None:
+            activity.note(self._platform.connections, decision.viewer, utcnow())
 
     def enter(self, label: Label, ticket: str, nonces: Sequence[str]) -> str | None:
         """Take a ticket of a browser that holds one of ``nonces``; return its pass's secret."""
@@ -96,17 +100,28 @@ class Gate:
         with self._context():
             return tickets.redeem(ticket, label, states, utcnow())
 
+    def mark(self, label: Label) -> str:
+        """Return what a browser keeps to show which preview's storage it has; none can make it."""
+        return panels.mark(self._secret, label)
+
     def prove_panel(self, label: Label, origin: str) -> str:
         """Return what shows a preview's origin that its panel is at ``origin``."""
         return panels.prove(self._secret, label, origin, utcnow())
 
+    def is_proven(self, label: Label, proof: str) -> bool:
+        """Return whether a panel has sent the browser here."""
+        return panels.proven(self._secret, label, proof, utcnow()) is not None
+
     def panel(self, label: Label, scheme: str, host: str, proof: str = "") -> str | None:
         """Return the panel's origin for a browser that sees the preview at ``scheme``, ``host``.
 
-        None where neither ``proof`` nor a setting tells.
+        None where neither a setting nor ``proof`` tells. A proof says where somebody reached the
+        panel by whatever name, so it counts only where no setting does.
         """
+        if self.panel_url:
+            return self.panel_url
         shown = panels.proven(self._secret, label, proof, utcnow()) if proof else None
-        return shown or self.panel_url or self.domain.panel(scheme, host)
+        return shown or self.domain.panel(scheme, host)
 
     def _judge(
         self, label: Label, secrets: Sequence[str], token: str | None, address: str, now: datetime
@@ -115,11 +130,11 @@ class Gate:
         preview = shares.find(label, now)
         visitor = self._visitor(label, preview, secrets, token, address, now)
         end_reading()
-        if preview is None or not preview.is_for(visitor.user if visitor else None):
-            unknown = token is None or visitor is None
-            verdict = Verdict.PASS_NEEDED if unknown else Verdict.ABSENT
+        if visitor is None:  # a token that nobody has
+            return Decision(Verdict.PASS_NEEDED, label), REMEMBERED_SECONDS
+        if preview is None or not preview.is_for(visitor.user):
+            verdict = Verdict.PASS_NEEDED if token is None else Verdict.ABSENT
             return Decision(verdict, label), REMEMBERED_SECONDS
-        assert visitor is not None
         ends = [(end - now).total_seconds() for end in (preview.until, visitor.until) if end]
         seconds = min(REMEMBERED_SECONDS, *ends) if ends else REMEMBERED_SECONDS
         own = visitor.user is not None and visitor.user.id == preview.workspace.user_id
@@ -130,6 +145,7 @@ class Gate:
             viewer = self._viewer(preview, visitor, address, now)
         except Conflict:  # the pass, the token or the workspace ended this very moment
             return Decision(Verdict.PASS_NEEDED, label), 0.0
+        self.domain.used(label, now)
         return Decision(Verdict.OPEN, label, preview.audience, preview.workspace.container,
                         visitor.panel, own, viewer), seconds  # fmt: skip
 
@@ -165,7 +181,7 @@ class Gate:
             key, address = (*key[:2], None), ""  # all the others together
         found = viewers.find(key)
         if found is not None:
-            found.seen = time.monotonic()
+            found.seen = monotonic()
             return found
         row = ActiveSession(
             user_id=visitor.user.id if visitor.user is not None else None,

@@ -5,6 +5,7 @@ tells the preview's origin in the link that opens it. Else anybody could make a 
 people from a preview to a sign-in of their own.
 """
 
+import base64
 import hashlib
 import hmac
 import re
@@ -30,6 +31,12 @@ def proven(secret: bytes, label: Label, proof: str, now: datetime) -> str | None
         return None
     good = _mac(secret, label, found[3], int(found[1]))
     return found[3] if hmac.compare_digest(good, found[2]) else None
+
+
+def mark(secret: bytes, label: Label) -> str:
+    """Return what stands for a preview, as only who has the secret can write it."""
+    digest = hmac.new(secret, f"preview-kept {label}".encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _mac(secret: bytes, label: Label, origin: str, until: int) -> str:

@@ -46,6 +46,11 @@ class Viewer:
         """Whether an exchange goes on."""
         return bool(self._held)
 
+    @property
+    def exchanges(self) -> int:
+        """How many go on."""
+        return len(self._held)
+
     def close(self) -> None:
         """Hang up: called where the row is gone."""
         self.closed = True

@@ -125,7 +125,7 @@ def test_a_preview_opens_beside_the_editors(shell: Screen, site: Person) -> None
     shell.page.keyboard.press("Enter")
     expect(frame.get_by_role("heading", name="Buy")).to_be_visible()
     (cookie,) = [
-        one for one in shell.page.context.cookies() if one["name"] == "__Host-rootblood-pass"
+        one for one in shell.page.context.cookies() if one["name"] == "__Host-rootblood-pass-framed"
     ]
     assert cookie["sameSite"] == "None"
     assert cookie["partitionKey"] == "http://localhost"

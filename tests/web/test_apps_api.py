@@ -1,10 +1,12 @@
 import pytest
 from flask import Flask
 
-from models import Template, db, writing
+from models import Berth, Template, db, writing
 from orchestrator import apps
 from orchestrator.apps import CODE_SERVER, App
+from orchestrator.previews.berths import AppsPorts
 from tests.visitor import Visitor
+from web.opening import gate_of
 
 ONE = "/api/v1/workspaces/web/apps"
 DOCS = App("docs", "Docs & more", "book-open", 8000, "/", ("python3", "-m", "http.server"))
@@ -27,6 +29,17 @@ def test_apps_are_listed_with_where_they_are(bob: Visitor) -> None:
         "url": "http://8000--web--bob.localhost:8000/",
         "path": "/apps/open?host=8000--web--bob", "page": "/w/web/apps/docs",
     }  # fmt: skip
+
+
+def test_a_look_at_them_takes_no_port_of_a_host_that_all_share(
+    app: Flask, bob: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = AppsPorts("apps.test", range(9000, 9001), app.app_context)
+    monkeypatch.setattr(gate_of(app), "domain", ports)
+    docs, _ = bob.api("GET", ONE, base_url="http://localhost:8000").json["apps"]
+    assert docs["url"] == "http://localhost:8000/apps/open?host=8000--web--bob"
+    with app.app_context():
+        assert db.session.query(Berth).count() == 0
 
 
 def test_one_that_there_is_not_is_not_found(bob: Visitor, carl: Visitor) -> None:

@@ -1,5 +1,7 @@
 """Apps of a workspace: what they are doing, started and stopped."""
 
+from flask import current_app, request
+
 from models import Workspace, utcnow
 from orchestrator import access, apps, starting
 from orchestrator.access import Right
@@ -9,14 +11,18 @@ from orchestrator.previews import Label
 from web.api.apps_schema import App, Apps
 from web.api.inside import ONE
 from web.api.operation import operation
-from web.apps import origin_of, path_to
 from web.identity import actor, caller, platform
+from web.opening import gate_of, origin_of, path_to
 
 
 def _shown(row: Workspace, seen: Seen) -> App:
     label = Label(seen.app.port, row.name, row.user.username)
     page = f"/w/{row.name}/apps/{seen.app.id}"
-    return App.of(seen, url=f"{origin_of(label)}/", path=path_to(label), page=page)
+    path = path_to(label)
+    # Where previews share a host, an app takes a port of it when it is opened, not before.
+    shares_host = gate_of(current_app).domain.shares_host
+    url = request.host_url.rstrip("/") + path if shares_host else f"{origin_of(label)}/"
+    return App.of(seen, url=url, path=path, page=page)
 
 
 @operation("GET", f"{ONE}/apps", tag="workspaces", answer=Apps)

@@ -16,9 +16,9 @@ from web.api.inside import ONE, running
 from web.api.operation import operation
 from web.api.ports_schema import Port as Shown
 from web.api.ports_schema import Ports, PortShare
-from web.apps import gate_of, path_to
 from web.conversation import Bounds, converse
 from web.identity import actor, bearer, caller, platform
+from web.opening import gate_of, path_to
 from web.upgrade import require_same_origin
 
 WATCHES = Bounds(

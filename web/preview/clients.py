@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from web.heads import RequestHead
+from web.heads import AUTHORITY_BYTES, RequestHead
+
+ADDRESS_MOST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ def client_of(head: RequestHead, peer: str, proxies: int) -> Client:
         authority = _told(fields.get(b"x-forwarded-host"), proxies) or authority
         scheme = _told(fields.get(b"x-forwarded-proto"), proxies) or scheme
         peer = _told(fields.get(b"x-forwarded-for"), proxies).decode("latin-1") or peer
-    return _client(scheme, authority, peer)
+    # As long as they can be, since they are remembered; the end is what tells whose a host is.
+    return _client(scheme[:6], authority[-AUTHORITY_BYTES:], peer[:ADDRESS_MOST])
 
 
 @lru_cache(1024)

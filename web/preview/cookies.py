@@ -1,7 +1,8 @@
 """The cookies that are ours on a preview's origin: its pass, and the nonce of who comes for one.
 
 In a frame of the panel both are partitioned (CHIPS): a browser keeps them apart by the page in
-front, and sends no other cookies there.
+front. They have names of their own there, since to a frame in a page of the same site it sends the
+others as well, and previews below one domain are of one site, whosever they are.
 """
 
 import re
@@ -11,8 +12,16 @@ from orchestrator.previews.passes import PASS_SECONDS
 
 PASS = "rootblood-pass"  # noqa: S105  # a name
 NONCE = "rootblood-nonce"
-NONCE_SECONDS = 3600
-"""Long enough to sign in meanwhile."""
+KEPT = "rootblood-kept"
+"""Whose storage the browser has for this port, where previews share a host."""
+PROBE = "rootblood-probe"
+"""By which the doctor tells whether a pass would be kept."""
+_SECONDS = {
+    PASS: PASS_SECONDS,
+    NONCE: 3600,  # long enough to sign in meanwhile
+    KEPT: 365 * 86400,
+    PROBE: 60,
+}
 SAME_NAME_MOST = 4
 """A browser may send one of the page in front, and one that is partitioned."""
 
@@ -29,26 +38,32 @@ class Jar:
 
     secure: bool
     framed: bool
+    """Whether what is set is for a frame."""
+    both: bool = False
+    """Whether what was set for frames and what was not count alike: to what pages load."""
     tag: str = ""
     """Ends our cookies' names, where previews share a host and so its cookies."""
 
-    def name(self, name: str) -> str:
-        return f"__Host-{name}{self.tag}" if self.secure else f"{name}{self.tag}"
+    def name(self, name: str, *, framed: bool) -> str:
+        if not self.secure:
+            return f"{name}{self.tag}"
+        return f"__Host-{name}{'-framed' if framed else ''}{self.tag}"
 
     def values(self, header: str, name: str) -> list[str]:
         """Return what a ``Cookie`` header holds under one of our names; only what we could set."""
-        start, found = f"{self.name(name)}=", list[str]()
+        kinds = (False, True) if self.both else (self.framed,)
+        names = {self.name(name, framed=framed) for framed in kinds}
+        found = list[str]()
         for pair in header.split(";"):
-            text = pair.strip()
-            value = text.removeprefix(start)
-            if value != text and _SECRET.fullmatch(value) and value not in found:
+            given, _, value = pair.strip(" \t").partition("=")  # as stripping.py reads them
+            if given in names and _SECRET.fullmatch(value) and value not in found:
                 found.append(value)
         return found[:SAME_NAME_MOST]
 
     def set(self, name: str, value: str) -> str:
         """Return the ``Set-Cookie`` that keeps ``value``."""
-        seconds = PASS_SECONDS if name == PASS else NONCE_SECONDS
-        kept = f"{self.name(name)}={value}; Path=/; Max-Age={seconds}; HttpOnly"
+        name, seconds = self.name(name, framed=self.framed), _SECONDS[name]
+        kept = f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly"
         if not self.secure:
             return f"{kept}; SameSite=Lax"
         return f"{kept}; Secure; " + (

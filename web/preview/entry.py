@@ -6,7 +6,7 @@ other sites' pages still may not use it: only whole pages can be navigated to fr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode
 
 from models import Audience
@@ -16,11 +16,13 @@ from orchestrator.previews import RESERVED, Decision, Label, Verdict
 from orchestrator.previews.gate import Gate
 from orchestrator.previews.tickets import state_of
 from orchestrator.tokens import PREFIX
-from web.preview.cookies import NONCE, PASS, Jar
+from web.origins import is_trusted
+from web.preview.cookies import KEPT, NONCE, PASS, Jar
 
 BEGIN, ENTER = f"{RESERVED}begin", f"{RESERVED}enter"
-_PAGES = (b"document", b"iframe", b"frame")
-_TARGET_MOST, _QUERY_MOST, _TICKET_MOST = 2000, 8000, 100
+_FRAMES = (b"iframe", b"frame")
+_PAGES = (b"document", *_FRAMES)
+_TARGET_MOST, _QUERY_MOST, _TICKET_MOST, _TOKEN_MOST = 2000, 8000, 100, 100
 _PRIVATE = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
 
 
@@ -41,6 +43,8 @@ class Knock:
     """By lower-case name; lines of the same name joined, cookies by ``; ``, others by ``, ``."""
     tag: str = ""
     """What the names of our cookies end with: see ``AppsPorts.tag``."""
+    upgrades: bool = False
+    """Whether it asks for a WebSocket, which is the one protocol that is changed to."""
 
     @property
     def origin(self) -> str:
@@ -49,11 +53,6 @@ class Knock:
 
     def header(self, name: bytes) -> str:
         return self.headers.get(name, b"").decode("latin-1")
-
-    @property
-    def upgrades(self) -> bool:
-        """Whether it asks for a WebSocket."""
-        return b"upgrade" in self.headers
 
     @property
     def opens_page(self) -> bool:
@@ -66,11 +65,19 @@ class Knock:
         return mode == b"navigate" and self.headers.get(b"sec-fetch-dest") in _PAGES
 
     @property
+    def is_in_a_frame(self) -> bool:
+        """Whether it is for a frame in a page of another origin."""
+        own = self.headers.get(b"sec-fetch-site") == b"same-origin"
+        return self.headers.get(b"sec-fetch-dest") in _FRAMES and not own
+
+    @property
     def jar(self) -> Jar:
-        name = self.authority.lower().rpartition(":")[0] or self.authority.lower()
-        local = name == "localhost" or name.endswith(".localhost")
-        framed = self.headers.get(b"sec-fetch-dest") in (b"iframe", b"frame")
-        return Jar(secure=self.scheme == "https" or local, framed=framed, tag=self.tag)
+        dest = self.headers.get(b"sec-fetch-dest")
+        framed = dest in _FRAMES
+        # A page's own frames are as it is; whose frame another one is, its cookies tell.
+        both = not self.is_in_a_frame and dest != b"document"
+        secure = is_trusted(self.scheme, self.authority)
+        return Jar(secure=secure, framed=framed, both=both, tag=self.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,8 @@ def knock(gate: Gate, asked: Knock) -> Decision | Reply:
         return _UNKNOWN
     if token is None and _is_foreign(asked, decision):
         return _FOREIGN
-    if asked.opens_page:
+    # A page that reloads itself says so too, and that nobody made it: W3C Fetch Metadata, 2.4.
+    if asked.opens_page and asked.headers.get(b"sec-fetch-user") == b"?1":
         gate.visited(decision)
     return decision
 
@@ -138,7 +146,10 @@ def _token(asked: Knock) -> str | None:
     """Return the request's API token; another ``Authorization`` is the app's own."""
     scheme, _, secret = asked.header(b"authorization").strip().partition(" ")
     secret = secret.strip()
-    return secret if scheme.lower() == "bearer" and secret.startswith(PREFIX) else None
+    if scheme.lower() != "bearer" or not secret.startswith(PREFIX):
+        return None
+    # What is longer is nobody's, and what is looked for is remembered.
+    return secret if len(secret) <= _TOKEN_MOST else PREFIX
 
 
 def _is_foreign(asked: Knock, decision: Decision) -> bool:
@@ -176,8 +187,8 @@ def _step(gate: Gate, asked: Knock, decision: Decision) -> Reply:
 def _begin(gate: Gate, asked: Knock, target: str, proof: str = "") -> Reply:
     """Send the browser to the panel with the hash of a nonce that it keeps here."""
     panel = gate.panel(asked.label, asked.scheme, asked.authority, proof)
-    if panel is None:
-        return _UNKNOWN
+    if panel is None or (asked.is_in_a_frame and not gate.is_proven(asked.label, proof)):
+        return _UNKNOWN  # frames begin at the panel's page, which alone may show them
     # One for all tabs that are on their way, or the last would be the only to arrive.
     held = asked.jar.values(asked.header(b"cookie"), NONCE)
     nonce = held[0] if held else new_secret()
@@ -191,7 +202,20 @@ def _enter(gate: Gate, asked: Knock, target: str, ticket: str) -> Reply:
     if not nonces:
         return _NO_COOKIES
     secret = gate.enter(asked.label, ticket, nonces) if len(ticket) < _TICKET_MOST else None
-    return _redirect(asked.origin + target, asked.jar.set(PASS, secret)) if secret else _TOO_LATE
+    if secret is None:
+        return _TOO_LATE
+    gate.visited(gate.look(asked.label, [secret], None, asked.address))
+    entered = _redirect(asked.origin + target, asked.jar.set(PASS, secret))
+    return _cleared(gate, asked, entered) if gate.domain.shares_host else entered
+
+
+def _cleared(gate: Gate, asked: Knock, entered: Reply) -> Reply:
+    """Have the browser forget what another app stored that had this port before."""
+    mark = gate.mark(asked.label)
+    if mark in asked.jar.values(asked.header(b"cookie"), KEPT):
+        return entered
+    added = ("Clear-Site-Data", '"cache", "storage"'), ("Set-Cookie", asked.jar.set(KEPT, mark))
+    return replace(entered, headers=(*entered.headers, *added))
 
 
 def _target(text: str) -> str:

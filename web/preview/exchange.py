@@ -15,7 +15,7 @@ from web.preview.requests import for_app
 from web.preview.responses import for_browser
 from web.preview.sites import Site
 from web.preview.uploads import Spawn, Upload, hang_up
-from web.preview.upstreams import Gone, Place, Pool, Upstream
+from web.preview.upstreams import Gone, Pool, Target, Upstream
 
 WHOLE_BYTES = 65536
 """A request's body up to this size is read before the app is asked; a longer one streams."""
@@ -83,7 +83,7 @@ class Exchange:
         if self._upstream is not None:
             hang_up(self._upstream.sock)
 
-    def run(self, place: Place) -> bool:
+    def run(self, target: Target) -> bool:
         """Pass the request and its answer on; return whether the client may send another one.
 
         Raises: Malformed when either side breaks the protocol; Gone; OSError; DialFailed and its
@@ -95,7 +95,7 @@ class Exchange:
         if not streams and len(body) < (head.length or 0):
             raise Gone("the request's body is cut off")
         request = for_app(head, self._site, self._address)
-        upstream, raw = self._ask(place, request + body, streams)
+        upstream, raw = self._ask(target, request + body, streams)
         is_clean = False
         try:
             answer = self._final(upstream, raw)
@@ -103,18 +103,20 @@ class Exchange:
         finally:
             if self._upload is not None and not self._upload.finish():
                 is_clean = self._keeps = False
-            if is_clean and not self.closed and not upstream.has_more:
+            # Of a body the app may have read less than it was sent, or than was announced. To it
+            # the rest would be the next request's beginning, and that may be somebody else's.
+            if is_clean and not head.has_body and not self.closed and not upstream.has_more:
                 self._pool.keep(upstream)
             else:
                 self._pool.drop(upstream)
         return self._keeps and not self.closed
 
-    def tunnel(self, place: Place, join: Join) -> bool:
+    def tunnel(self, target: Target, join: Join) -> bool:
         """Pass the request for a WebSocket on, and hand both sides to ``join`` once it is one.
 
         Return whether the client may send another request. Raises: as :meth:`run` does.
         """
-        upstream = self._pool.dial(place)
+        upstream = self._pool.dial(target)
         try:
             self._send(upstream, for_app(self._head, self._site, self._address, upgrade=True))
             answer = self._final(upstream, self._expect(upstream), changes=True)
@@ -147,13 +149,13 @@ class Exchange:
         ):
             raise Malformed("its handshake does not match the request")
 
-    def _ask(self, place: Place, request: bytes, streams: bool) -> tuple[Upstream, bytes]:
+    def _ask(self, target: Target, request: bytes, streams: bool) -> tuple[Upstream, bytes]:
         """Send the request; return the connection and the first head that came back on it.
 
         A kept connection may have been closed meanwhile. Only what can be asked twice is sent on
         one, and asked again on another.
         """
-        kept = None if streams or self._head.method not in IDEMPOTENT else self._pool.take(place)
+        kept = None if streams or self._head.method not in IDEMPOTENT else self._pool.take(target)
         if kept is not None:
             try:
                 self._send(kept, request)
@@ -168,7 +170,7 @@ class Exchange:
             self._pool.drop(kept)
             if self.closed or not self._is_waited_for():
                 raise Gone("nobody waits for the answer")
-        upstream = self._pool.dial(place)
+        upstream = self._pool.dial(target)
         try:
             with suppress(OSError):  # it may have answered without reading all
                 self._send(upstream, request)

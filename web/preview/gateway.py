@@ -7,6 +7,7 @@ may use it.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NoReturn
 
@@ -21,15 +22,17 @@ from orchestrator.errors import (
     Forbidden,
     NotFound,
     RootBloodError,
+    TooManyRequests,
     WorkspaceStopped,
 )
 from orchestrator.logs import log
 from orchestrator.platform import Platform
-from orchestrator.previews import RESERVED, Decision, Verdict
-from orchestrator.previews.berths import Place
+from orchestrator.previews import RESERVED, Decision, Verdict, activity
+from orchestrator.previews.berths import Origins
 from orchestrator.websocket import check_key
 from web.heads import Malformed, RequestHead
 from web.incoming import Incoming
+from web.opening import gate_of
 from web.preview import here
 from web.preview.clients import Client, client_of
 from web.preview.entry import Knock, Reply, knock
@@ -41,8 +44,12 @@ from web.preview.upstreams import Gone, Pool, Upstream
 
 LOG = log(__name__)
 SWEEP_SECONDS = 1.0
+PERSON_MOST, STRANGER_MOST = 256, 128
+"""Exchanges of one viewer at a time, of those that one workspace can have: CONNECTIONS_EACH."""
 _RESERVED = RESERVED.encode()
 _LISTENING = LISTENING.encode()
+_UNASKED = (b"CONNECT", b"TRACE")
+"""What a proxy in front may take for a tunnel, or for its own."""
 
 
 class Gateway:
@@ -55,13 +62,14 @@ class Gateway:
     def __init__(
         self,
         platform: Platform,
-        domain: Place,
+        domain: Origins,
         knock: Callable[[Knock], Decision | Reply],
         spawn: Spawn,
         *,
         name: str = "",
     ) -> None:
         self.pool = Pool(platform.engine)
+        self._platform = platform
         self._splicer = platform.splicer
         self._proxies = platform.settings.trusted_proxies
         self._domain = domain
@@ -89,6 +97,9 @@ class Gateway:
                 return self._ours(incoming, head, client, site)
             if site is None:
                 return self._refuse(incoming, head, NotFound("There is no preview of that name"))
+            if head.method in _UNASKED:
+                error = BadInput("No app is asked that", field="method")
+                return self._refuse(incoming, head, error, status=405)
             if not head.target.startswith(b"/"):
                 return self._refuse(
                     incoming, head, BadInput("Only paths can be asked for here", field="target"),
@@ -107,7 +118,10 @@ class Gateway:
         """Hang up, for ever, on apps that nobody asks any more."""
         while True:
             time.sleep(SWEEP_SECONDS)
-            self.pool.sweep()
+            try:
+                self.pool.sweep(time.monotonic())
+            except Exception as error:
+                LOG.error("previews.unswept", exc_info=error)
 
     def _visit(self, incoming: Incoming, head: RequestHead, client: Client, site: Site) -> bool:
         """Ask the gate, and let the request pass where it opens."""
@@ -121,6 +135,11 @@ class Gateway:
             return self._absent(incoming, head, found, WorkspaceStopped())
         viewer = found.viewer
         assert viewer is not None
+        if viewer.exchanges >= (PERSON_MOST if viewer.known else STRANGER_MOST):
+            much = TooManyRequests(
+                "You have too much of this preview open", hint="Close some of it, then try again."
+            )
+            return self._refuse(incoming, head, much, decision=found)
         exchange = Exchange(
             self.pool, self._spawn, incoming, head, site, address=client.address,
             framed_by=None if found.audience is Audience.PUBLIC else found.panel.encode(),
@@ -141,7 +160,7 @@ class Gateway:
         asked = Knock(
             site.label, head.method.decode(), target or head.target.decode("latin-1"),
             client.scheme, client.authority, client.address, head.fields,
-            self._domain.tag(client.authority),
+            self._domain.tag(client.authority), head.upgrades,
         )  # fmt: skip
         found = self._knock(asked)
         if isinstance(found, Decision):
@@ -154,14 +173,14 @@ class Gateway:
         self, exchange: Exchange, incoming: Incoming, head: RequestHead, decision: Decision
     ) -> bool:
         """Let an exchange with the app happen; answer in its stead where it cannot."""
-        place = decision.container, decision.label.port
+        target = decision.container, decision.label.port
         try:
             if head.upgrades:
                 self._check_handshake(head)
                 return exchange.tunnel(
-                    place, lambda up, first: self._join(exchange, incoming, decision, up, first)
+                    target, lambda up, first: self._join(exchange, incoming, decision, up, first)
                 )
-            return exchange.run(place)
+            return exchange.run(target)
         except Gone:
             return False
         except Malformed as error:
@@ -173,6 +192,8 @@ class Gateway:
             problem = error
         if exchange.begun or exchange.closed:
             return False
+        if head.has_body:  # some of it was read: where the next request begins is not known
+            head = replace(head, options=head.options | {b"close"})
         return self._absent(incoming, head, decision, problem)
 
     def _join(
@@ -195,10 +216,16 @@ class Gateway:
             viewer.release(exchange)
 
         incoming.close()
-        exchange.carrier = splicer.join(
-            incoming.sock, upstream.sock, meter=_any, on_close=end,
-            from_client=incoming.rest(), from_upstream=first,
-        )  # fmt: skip
+        try:
+            exchange.carrier = splicer.join(
+                incoming.sock, upstream.sock, on_close=end,
+                meter=activity.meter(self._platform.connections, viewer),
+                from_client=incoming.rest(), from_upstream=first,
+            )  # fmt: skip
+        except BaseException:
+            viewer.release(exchange)
+            incoming.sock.close()
+            raise
 
     def _check_handshake(self, head: RequestHead) -> None:
         """Raise BadInput unless a WebSocket can come of the request (RFC 6455, 4.2.1)."""
@@ -287,19 +314,16 @@ class Gateway:
 
     def _find_site(self, client: Client) -> Site | None:
         label = self._label(client.authority)
-        return self._site(label, client.scheme, client.authority) if label else None
+        if label is None:
+            return None
+        return self._site(label, client.scheme, client.authority, self._domain.shares_host)
 
 
 def open_gateway(application: Any, platform: Platform, spawn: Spawn) -> Gateway:
     """Return the gateway to the previews of a Flask application's server."""
-    gate = application.extensions["rootblood.gate"]
+    gate = gate_of(application)
     name = mark.of(application.secret_key)
     return Gateway(platform, gate.domain, partial(knock, gate), spawn, name=name)
 
 
 _FRESH = (("Cache-Control", "no-store"),)
-
-
-def _any(_data: memoryview) -> bool:
-    """Let all frames pass: what is in them is between the browser and the app."""
-    return True

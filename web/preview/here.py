@@ -5,28 +5,24 @@ told the same: what their own request looked like when it came in. The gateway h
 for :data:`PATHS`; the page that asks is ``frontend/src/doctor``.
 """
 
-import base64
-import hashlib
 import json
 import struct
 
 from orchestrator.errors import BadInput
-from orchestrator.previews import RESERVED
+from orchestrator.previews import HERE, PROBE
 from orchestrator.websocket import VERSION, accept_key, check_key
 from web.heads import RequestHead
+from web.origins import is_trusted
+from web.preview.cookies import PROBE as COOKIE
+from web.preview.cookies import Jar
+from web.preview.refusals import COMMON, response, script_hash
 
-HERE = f"{RESERVED}here"
-"""What arrived, as JSON; over a WebSocket as one message."""
-PROBE = f"{RESERVED}probe"
-"""A page that tells the page around it whether a cookie of this origin came back."""
 PATHS = frozenset({HERE.encode(), PROBE.encode()})
 
-_COOKIE = "rootblood-probe"
 _AGAIN = b"again"
 # Static, so that the policy can name it by its hash.
 _SCRIPT = "parent.postMessage({...document.body.dataset}, '*')"
-_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; script-src 'sha256-{_HASH}'"
+_POLICY = f"default-src 'none'; script-src {script_hash(_SCRIPT)}"
 _TEXT, _CLOSE = 0x81, 0x88  # with FIN: RFC 6455, 5.2
 
 
@@ -41,17 +37,11 @@ def answer(head: RequestHead, *, scheme: str, authority: str, mark: str) -> byte
         return None
     if path == PROBE.encode():
         return _probe(head, query, scheme, authority, mark)
-    seen = json.dumps({"mark": mark, "scheme": scheme, "host": authority}).encode()
+    seen = json.dumps({"mark": mark, "scheme": scheme, "host": authority})
     if head.upgrades:
-        return _greeting(head, seen)
+        return _greeting(head, seen.encode())
     # Anybody's page may read it: it says nothing that who asks has not sent.
-    return _response("200 OK", "application/json", seen, ("Access-Control-Allow-Origin", "*"))
-
-
-def is_trusted(scheme: str, authority: str) -> bool:
-    """Return whether browsers take ``Secure`` cookies from the origin."""
-    name = authority.rpartition(":")[0] if ":" in authority else authority
-    return scheme == "https" or name == "localhost" or name.endswith(".localhost")
+    return _answer(head, 200, "application/json", seen, ("Access-Control-Allow-Origin", "*"))
 
 
 def _greeting(head: RequestHead, seen: bytes) -> bytes | None:
@@ -79,34 +69,22 @@ def _frame(first: int, payload: bytes) -> bytes:
 
 
 def _probe(head: RequestHead, query: bytes, scheme: str, authority: str, mark: str) -> bytes:
-    trusted = is_trusted(scheme, authority)
-    name = f"__Host-{_COOKIE}" if trusted else _COOKIE
+    jar = Jar(secure=is_trusted(scheme, authority), framed=True)  # as a pass is set in a frame
     if query != _AGAIN:
-        # As a pass is set in a frame: see web/preview/entry.py.
-        attributes = "; Secure; SameSite=None; Partitioned" if trusted else "; SameSite=Lax"
-        cookie = f"{name}=1; Path=/; HttpOnly; Max-Age=60{attributes}"
         onward = ("Location", f"{PROBE}?{_AGAIN.decode()}")
-        return _response("303 See Other", "text/plain", b"", onward, ("Set-Cookie", cookie))
+        return _answer(head, 303, "text/plain", "", onward, ("Set-Cookie", jar.set(COOKIE, "1")))
+    start = f"{jar.name(COOKIE, framed=True)}=".encode()
     pairs = head.fields.get(b"cookie", b"").split(b";")
-    came = any(pair.strip().startswith(f"{name}=".encode()) for pair in pairs)
+    came = any(pair.strip().startswith(start) for pair in pairs)
     page = (
         f"<!doctype html><title>Probe</title>"
         f'<body data-mark="{mark}" data-cookie="{"yes" if came else "no"}">'
         f"<script>{_SCRIPT}</script>"
     )
-    return _response(
-        "200 OK", "text/html; charset=utf-8", page.encode(), ("Content-Security-Policy", _POLICY)
-    )
+    policy = ("Content-Security-Policy", _POLICY)
+    return _answer(head, 200, "text/html; charset=utf-8", page, policy)
 
 
-def _response(status: str, media: str, body: bytes, *more: tuple[str, str]) -> bytes:
-    fields = (
-        ("Content-Type", media),
-        ("Content-Length", str(len(body))),
-        ("Cache-Control", "no-store"),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-        *more,
-    )
-    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in fields), "", ""]
-    return "\r\n".join(lines).encode() + body
+def _answer(head: RequestHead, status: int, media: str, body: str, *more: tuple[str, str]) -> bytes:
+    fields = (("Content-Type", media), *COMMON.items(), *more)
+    return response(head, status, body.encode(), fields)

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
@@ -24,7 +25,6 @@ setInterval(async () => {{
   if (asked && asked.status === 204) location.reload();
 }}, 1000);
 """
-_HASH = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).resolve().parents[2] / "templates"),
     autoescape=True,
@@ -32,6 +32,12 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _BY_STATUS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}
+COMMON = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""What all answers of ours say."""
 Headers = Iterable[tuple[str, str]]
 
 
@@ -92,12 +98,16 @@ def response(head: RequestHead, status: int, body: bytes, headers: Headers) -> b
 
 def _ours(panel: str) -> dict[str, str]:
     policy = (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{_HASH}'; "
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src {script_hash(_SCRIPT)}; "
         f"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self' {panel}"
     )
     return {
         "Content-Security-Policy": policy.rstrip(),
-        "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
+        **COMMON,
     }
+
+
+@cache
+def script_hash(script: str) -> str:
+    """Return a script, as a content security policy names it."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

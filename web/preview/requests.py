@@ -22,6 +22,7 @@ _DROPPED = HOP_BY_HOP | frozenset(
     b"host content-length forwarded via x-real-ip true-client-ip proxy".split()
 )
 _FORWARDED = b"x-forwarded-"
+_ODD = re.compile(rb"[^a-z0-9-]")
 
 # orchestrator.tokens: "rb_" and 256 bits. Only a part is asked for, a token cut off is one too.
 _OUR_TOKEN = re.compile(rb"rb_[A-Za-z0-9_-]{16}")
@@ -51,7 +52,7 @@ def _rewrite(block: bytes, site: Site, address: str, upgrade: bool) -> bytes:
             if not value:
                 continue
             parts.append(b"%b: %b" % (line[: len(name)], value))
-        elif b"_" not in name or not _is_alias(name):
+        elif _ODD.search(name) is None or not _is_alias(name):
             parts.append(line)
     parts.append(
         b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b"
@@ -69,8 +70,8 @@ _rewritten = lru_cache(REMEMBERED)(_rewrite)
 
 
 def _is_alias(name: bytes) -> bool:
-    """Return whether CGI and WSGI would take a name for one that we drop or rewrite."""
-    plain = name.replace(b"_", b"-")
+    """Return whether CGI, WSGI or PHP would take a name for one that we drop or rewrite."""
+    plain = _ODD.sub(b"-", name)
     return plain in _DROPPED or plain in _RULES or plain.startswith(_FORWARDED)
 
 

@@ -17,8 +17,12 @@ _DROPPED = HOP_BY_HOP | frozenset(
     b"alt-svc nel report-to "
     # Orders to the reverse proxy in front of us, such as to send a file of its own.
     b"x-sendfile x-lighttpd-send-file x-litespeed-location x-reproxy-url "
-    b"x-accel-redirect x-accel-expires x-accel-limit-rate x-accel-charset".split()
+    b"x-accel-redirect x-accel-expires x-accel-limit-rate x-accel-charset "
+    # And to keep what the gate has not let everybody see.
+    b"surrogate-control cdn-cache-control cloudflare-cdn-cache-control "
+    b"vercel-cdn-cache-control netlify-cdn-cache-control edge-control".split()
 )
+_KEPT = frozenset(b"cache-control expires pragma".split())
 _FRAMING = (b"x-frame-options", b"content-security-policy")
 
 
@@ -33,7 +37,7 @@ def for_browser(
     """
     parts = [b"HTTP/1.1 %d%b" % (head.status, head.reason)]
     for name, line in head.lines:
-        if name in _DROPPED or name in head.options:
+        if name in _DROPPED or name in head.options or (site.shares_host and name in _KEPT):
             continue
         rule = _RULES.get(name)
         if rule is not None:
@@ -46,6 +50,10 @@ def for_browser(
             if not line:
                 continue
         parts.append(line)
+    if site.shares_host:
+        parts.append(b"Cache-Control: no-store")
+    elif framed_by is not None:
+        parts.append(b"Cache-Control: private")
     if framed_by is not None:
         sources = b"'self' %b" % framed_by if framed_by else b"'self'"
         parts.append(b"Content-Security-Policy: frame-ancestors %b" % sources)

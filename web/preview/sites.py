@@ -17,6 +17,8 @@ class Site:
     scheme: str
     authority: str
     """Host and port, as the browser sees them."""
+    shares_host: bool = False
+    """Whether the port may be another preview's later: see ``AppsPorts``."""
     origin: bytes = field(init=False)
     local: bytes = field(init=False)
     """The origin that the app believes to have."""

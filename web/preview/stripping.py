@@ -6,7 +6,7 @@ A cookie is ours by its name alone, and servers read names differently: quoted, 
 
 OURS = (b"rootblood", b"__host-rootblood", b"__secure-rootblood")
 _MARK = b"rootblood"
-_AROUND = b' \t="'
+_AROUND = b' \t="\x85\xa0'  # the last two are spaces in Latin-1
 
 
 def without_ours(value: bytes) -> bytes:

@@ -34,7 +34,7 @@ HEAD_SECONDS = 20.0
 """For an answer's head, once it has begun."""
 
 _END = re.compile(rb"\n\r?\n")
-Place = tuple[str, int]
+Target = tuple[str, int]
 """A container and a port in it."""
 
 
@@ -45,14 +45,12 @@ class Gone(OSError):  # the field's word
 class Upstream:
     """One connection to an app."""
 
-    __slots__ = ("_buffer", "idle_since", "is_waited_for", "place", "sock", "used")
+    __slots__ = ("_buffer", "idle_since", "is_waited_for", "sock", "target")
 
-    def __init__(self, sock: socket.socket, place: Place) -> None:
+    def __init__(self, sock: socket.socket, target: Target) -> None:
         sock.settimeout(WATCH_SECONDS)
         self.sock = sock
-        self.place = place
-        self.used = False
-        """Whether an answer came over it before."""
+        self.target = target
         self.idle_since = 0.0
         self.is_waited_for: Callable[[], bool] = _always
         """Whether anybody still wants the answer; asked every ``WATCH_SECONDS``."""
@@ -99,10 +97,6 @@ class Upstream:
         """Whether something came that nobody has read."""
         return bool(self._buffer)
 
-    def unread(self, data: bytes) -> None:
-        """Put back what was read too much."""
-        self._buffer = data + self._buffer
-
     def is_quiet(self) -> bool:
         """Return whether the app neither hung up nor sent anything unasked."""
         sock = self.sock
@@ -140,13 +134,13 @@ class Pool:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._kept: dict[Place, deque[Upstream]] = {}
+        self._kept: dict[Target, deque[Upstream]] = {}
         self._open: Counter[str] = Counter()
-        self._refused: dict[Place, float] = {}
+        self._refused: dict[Target, float] = {}
 
-    def take(self, place: Place) -> Upstream | None:
+    def take(self, target: Target) -> Upstream | None:
         """Return a kept connection that still seems good."""
-        kept = self._kept.get(place)
+        kept = self._kept.get(target)
         while kept:
             upstream = kept.pop()
             if time.monotonic() - upstream.idle_since < KEPT_SECONDS and upstream.is_quiet():
@@ -154,9 +148,9 @@ class Pool:
             self.drop(upstream)
         return None
 
-    def dial(self, place: Place) -> Upstream:
+    def dial(self, target: Target) -> Upstream:
         """Return a fresh connection. Raises: DialFailed, WorkspaceStopped, EngineError."""
-        container, port = place
+        container, port = target
         if self._open[container] >= CONNECTIONS_EACH and not self._drop_one(container):
             raise TooManyRequests(
                 "Too many connections into this workspace are open",
@@ -168,46 +162,38 @@ class Pool:
         except BaseException:
             self._closed(container)
             raise
-        return Upstream(sock, place)
+        return Upstream(sock, target)
 
     def keep(self, upstream: Upstream) -> None:
         """Keep a connection whose answer has ended, for the next request."""
-        kept = self._kept.setdefault(upstream.place, deque())
+        kept = self._kept.setdefault(upstream.target, deque())
         if len(kept) >= KEPT_EACH:
             self.drop(upstream)
             return
         upstream.is_waited_for = _always
-        upstream.used = True
         upstream.idle_since = time.monotonic()
         kept.append(upstream)
 
     def drop(self, upstream: Upstream) -> None:
         """Hang up."""
         upstream.close()
-        self._closed(upstream.place[0])
+        self._closed(upstream.target[0])
 
     def let_go(self, upstream: Upstream) -> Callable[[], None]:
         """Give the socket away; return what is to be called when it is closed."""
-        container = upstream.place[0]
+        container = upstream.target[0]
         return lambda: self._closed(container)
 
-    def sweep(self) -> None:
-        """Hang up on what nobody has used for long."""
-        now = time.monotonic()
-        for place, kept in list(self._kept.items()):
+    def sweep(self, now: float) -> None:
+        """Hang up on what nobody has used for long; ``now`` is ``time.monotonic()``'s."""
+        for target, kept in list(self._kept.items()):
             while kept and now - kept[0].idle_since >= KEPT_SECONDS:
                 self.drop(kept.popleft())
             if not kept:
-                del self._kept[place]
-        for place, at in list(self._refused.items()):
+                del self._kept[target]
+        for target, at in list(self._refused.items()):
             if now - at >= REFUSED_SECONDS:
-                del self._refused[place]
-
-    def close(self) -> None:
-        """Hang up on all that are kept."""
-        for kept in self._kept.values():
-            while kept:
-                self.drop(kept.pop())
+                del self._refused[target]
 
     @property
     def open(self) -> int:
@@ -215,8 +201,8 @@ class Pool:
         return self._open.total()
 
     def _dial(self, container: str, port: int) -> socket.socket:
-        place = container, port
-        refused = self._refused.get(place)
+        target = container, port
+        refused = self._refused.get(target)
         waits = refused is None or time.monotonic() - refused >= REFUSED_SECONDS
         try:
             stream = self._engine.dial(
@@ -227,7 +213,7 @@ class Pool:
             raise WorkspaceStopped from None
         except DialFailed:
             if waits:
-                self._refused[place] = time.monotonic()
+                self._refused[target] = time.monotonic()
             raise DialFailed(
                 f"Nothing listens on port {port} of the workspace",
                 hint="Start the program there, and check that it listens on that port.",
@@ -235,7 +221,7 @@ class Pool:
         except EngineError as error:
             LOG.warning("preview.unreachable", detail=error.message)
             raise DialFailed("The workspace cannot be reached", hint="Try again.") from None
-        self._refused.pop(place, None)
+        self._refused.pop(target, None)
         if not isinstance(stream, socket.socket):
             stream.close()
             raise TypeError(f"only sockets can be spliced, not {type(stream).__name__}")

@@ -453,6 +453,7 @@ def lost_engine(request: pytest.FixtureRequest) -> Engine:
         lambda engine: engine.exec("rb-x", ["true"]),
         lambda engine: engine.spawn("rb-x", ["true"]),
         lambda engine: engine.dial("rb-x", 1, timeout=0.1),
+        lambda engine: engine.listeners("rb-x"),
         lambda engine: engine.usage("rb-x"),
         lambda engine: engine.logs("rb-x"),
         lambda engine: engine.prepare(),

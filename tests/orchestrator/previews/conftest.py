@@ -10,7 +10,7 @@ from models import Login, User, db, utcnow
 from orchestrator import accounts
 from orchestrator.previews import Decision, Label, tickets
 from orchestrator.previews.gate import Gate
-from web import apps
+from web import opening
 
 PORT = 5173
 LABEL = Label(PORT, "main", "ann")
@@ -64,7 +64,7 @@ def entered(ticket: Callable[..., str]) -> Callable[..., str]:
 
 @pytest.fixture
 def gate(app: Flask) -> Gate:
-    return apps.gate_of(app)
+    return opening.gate_of(app)
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from models import Audience, Berth, Share, User, Workspace, db, utcnow
+from models import ActiveSession, Audience, Berth, Kind, Share, User, Workspace, db, utcnow
 from orchestrator import workspaces
 from orchestrator.errors import Conflict, NotFound
 from orchestrator.platform import Platform
 from orchestrator.previews import Label
-from orchestrator.previews.berths import AppsPorts, place
+from orchestrator.previews.berths import AppsPorts, choose
 from orchestrator.previews.domain import AppsDomain
 from orchestrator.settings import Settings
 from tests.orchestrator.conftest import ACTOR
@@ -25,8 +25,8 @@ def ports(app: Flask) -> AppsPorts:
     return AppsPorts(HOST, PORTS, app.app_context)
 
 
-def ask(ports: AppsPorts, port: int, workspace: str = "main") -> str:
-    return ports.origin(Label(port, workspace, "ann"), "https", "panel.example.org")
+def ask(ports: AppsPorts, port: int, workspace: str = "main", user: str = "ann") -> str:
+    return ports.origin(Label(port, workspace, user), "https", "panel.example.org")
 
 
 def let_pass(ago: timedelta = LONG_AGO, **where: int) -> None:
@@ -112,6 +112,58 @@ def test_what_is_shared_is_given_up_last(made: Workspace, ports: AppsPorts) -> N
     assert ask(ports, 1004) == f"https://{HOST}:9001"
 
 
+def look_at(workspace: Workspace, port: int) -> None:
+    """Let somebody look at a preview."""
+    now = utcnow()
+    row = ActiveSession(
+        workspace_id=workspace.id, kind=Kind.PREVIEW, port=port, address="", server="test:1",
+        opened_at=now, last_seen_at=now,
+    )  # fmt: skip
+    db.session.add(row)
+    db.session.commit()
+
+
+def test_what_somebody_looks_at_is_not_given_up(made: Workspace, ports: AppsPorts) -> None:
+    for port in (1001, 1002, 1003):
+        ask(ports, port)
+    let_pass()
+    look_at(made, 1001)
+    look_at(made, 1003)
+    assert ask(ports, 1004) == f"https://{HOST}:9001"
+    let_pass()
+    look_at(made, 1004)
+    with pytest.raises(Conflict, match="in use"):
+        ask(ports, 1005)
+
+
+def test_what_is_used_is_kept_though_nobody_asks_for_its_address(
+    made: Workspace, ports: AppsPorts
+) -> None:
+    for port in (1001, 1002, 1003):
+        ask(ports, port)
+    let_pass()
+    ports.used(Label(1001, "main", "ann"), utcnow())
+    ports.used(Label(1004, "main", "ann"), utcnow())
+    assert ask(ports, 1004) == f"https://{HOST}:9001"
+    assert ask(ports, 1005) == f"https://{HOST}:9002"
+
+
+def test_one_person_does_not_take_all_ports(
+    made: Workspace, app: Flask, platform: Platform, bob: User
+) -> None:
+    ports = AppsPorts(HOST, range(9000, 9020), app.app_context)
+    workspaces.create(platform, bob, utcnow(), "his", actor=ACTOR)
+    assert ask(ports, 1, "his", "bob") == f"https://{HOST}:9000"
+    let_pass()
+    for port in range(1001, 1006):
+        ask(ports, port)
+    with pytest.raises(Conflict, match="You"):
+        ask(ports, 2000)
+    let_pass(app_port=1003)
+    assert ask(ports, 2000) == f"https://{HOST}:9003", "their own is given up, not another's"
+    assert ask(ports, 2, "his", "bob") == f"https://{HOST}:9006"
+
+
 def test_a_changed_range_gives_another_port(made: Workspace, ports: AppsPorts, app: Flask) -> None:
     ask(ports, 5173)
     moved = AppsPorts(HOST, range(9500, 9501), app.app_context)
@@ -120,7 +172,7 @@ def test_a_changed_range_gives_another_port(made: Workspace, ports: AppsPorts, a
 
 
 def test_the_settings_choose(context: None, app: Flask) -> None:
-    assert place(Settings(), app.app_context) == AppsDomain("localhost")
-    by_port = place(Settings(apps_host=HOST, apps_ports="9000-9002"), app.app_context)
+    assert choose(Settings(), app.app_context) == AppsDomain("localhost")
+    by_port = choose(Settings(apps_host=HOST, apps_ports="9000-9002"), app.app_context)
     assert isinstance(by_port, AppsPorts)
     assert by_port.covers(f"{HOST}:9000")

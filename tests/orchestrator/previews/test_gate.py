@@ -25,11 +25,12 @@ from orchestrator import accounts, administration, starting, tokens, workspaces
 from orchestrator.platform import Platform
 from orchestrator.previews import Decision, Label, Verdict, shares
 from orchestrator.previews import gate as gates
+from orchestrator.previews.domain import AppsDomain
 from orchestrator.previews.gate import Gate
 from tests.app_fixtures import on_both_databases
 from tests.orchestrator.conftest import ACTOR, Carrier
 from tests.orchestrator.previews.conftest import ADDRESS, LABEL, PANEL, PORT, Browser
-from web import apps
+from web import opening
 
 pytestmark = on_both_databases
 Look = Callable[..., Decision]
@@ -156,8 +157,8 @@ class TestShares:
     ) -> None:
         share(Audience.PUBLIC, seconds=1)
         assert look().verdict is Verdict.OPEN
-        later, moment = gates.time.monotonic() + 1, utcnow() + timedelta(seconds=1)
-        monkeypatch.setattr(gates.time, "monotonic", lambda: later)
+        later, moment = gates.monotonic() + 1, utcnow() + timedelta(seconds=1)
+        monkeypatch.setattr(gates, "monotonic", lambda: later)
         monkeypatch.setattr(gates, "utcnow", lambda: moment)
         assert look().verdict is Verdict.PASS_NEEDED
 
@@ -312,7 +313,7 @@ def test_another_server_ends_it_at_its_next_look(
     share(Audience.USERS)
     theirs = browser(bob)
     second = make_app(engine=platform.engine, storage=platform.storage)
-    gate, other = apps.gate_of(second), second.extensions["rootblood"]
+    gate, other = opening.gate_of(second), second.extensions["rootblood"]
     secret, carrier = entered(theirs), Carrier()
     db.session.rollback()
     assert gate.look(LABEL, [secret], None, ADDRESS).viewer.hold(carrier)
@@ -373,6 +374,12 @@ class TestTokens:
     ) -> None:
         assert look(entered(browser(running.user)), token="rb_x").verdict is Verdict.PASS_NEEDED
 
+    def test_a_wrong_token_is_no_strangers_way_to_what_is_public(
+        self, share: Callable[..., None], look: Look
+    ) -> None:
+        share(Audience.PUBLIC)
+        assert look(token="rb_x").verdict is Verdict.PASS_NEEDED
+
     def test_a_token_that_is_revoked_hangs_up(
         self, platform: Platform, running: Workspace, look: Look
     ) -> None:
@@ -397,8 +404,8 @@ class TestMemory:
         self, running: Workspace, look: Look, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         look()
-        later = gates.time.monotonic() + gates.REMEMBERED_SECONDS
-        monkeypatch.setattr(gates.time, "monotonic", lambda: later + 0.1)
+        later = gates.monotonic() + gates.REMEMBERED_SECONDS
+        monkeypatch.setattr(gates, "monotonic", lambda: later + 0.1)
         assert queries(look) > 0
 
     def test_it_does_not_grow_without_end(
@@ -408,6 +415,17 @@ class TestMemory:
         for number in range(20):
             look(f"{number:043}")
         assert len(gate._memory) <= 5
+
+
+def test_a_visit_keeps_the_previews_port(
+    gate: Gate, share: Callable[..., None], look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Label] = []
+    monkeypatch.setattr(AppsDomain, "used", lambda _self, label, _now: seen.append(label))
+    look()
+    share(Audience.PUBLIC)
+    look()
+    assert seen == [LABEL]
 
 
 def sessions() -> list[ActiveSession]:

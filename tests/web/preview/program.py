@@ -73,7 +73,7 @@ def knock(asked: Knock) -> Decision | Reply:
         return Decision(Verdict.STOPPED, label, panel=PANEL, own=True)
     viewer = viewers.get(asked.address + name)
     if viewer is None or (viewer.closed and name != "ended"):
-        viewer = viewers[asked.address + name] = Viewer((asked.address, name))
+        viewer = viewers[asked.address + name] = Viewer((asked.address, name), known=True)
     audience = AUDIENCES.get(name, Audience.PRIVATE)
     decision = Decision(Verdict.OPEN, label, audience, name, PANEL, True, viewer)
     return decision if name != "unframed" else replace(decision, panel="")
@@ -82,7 +82,7 @@ def knock(asked: Knock) -> Decision | Reply:
 ports = Ports()
 splicer = Splicer(gevent.get_hub().loop, grace_seconds=5.0)
 platform: Any = SimpleNamespace(
-    engine=ports, splicer=splicer, settings=SimpleNamespace(trusted_proxies=0)
+    engine=ports, splicer=splicer, connections=None, settings=SimpleNamespace(trusted_proxies=0)
 )
 gateway = Gateway(platform, AppsDomain("localhost"), knock, gevent.spawn, name="mark")
 

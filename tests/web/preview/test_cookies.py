@@ -12,7 +12,7 @@ SECURE, PLAIN = Jar(secure=True, framed=False), Jar(secure=False, framed=False)
         (SECURE,
          f"__Host-rootblood-pass={A}; Path=/; Max-Age=43200; HttpOnly; Secure; SameSite=Lax"),
         (Jar(secure=True, framed=True),
-         f"__Host-rootblood-pass={A}; Path=/; Max-Age=43200; HttpOnly; Secure; "
+         f"__Host-rootblood-pass-framed={A}; Path=/; Max-Age=43200; HttpOnly; Secure; "
          "SameSite=None; Partitioned"),
         (PLAIN, f"rootblood-pass={A}; Path=/; Max-Age=43200; HttpOnly; SameSite=Lax"),
         (Jar(secure=False, framed=True),
@@ -39,6 +39,7 @@ def test_a_pass_is_kept_as_tightly_as_the_browser_allows(jar: Jar, cookie: str) 
         (f'__Host-rootblood-pass="{A}"', []),
         (f"__Host-rootblood-pass={A}x", []),
         ("__Host-rootblood-pass=" + "é" * 43, []),
+        (f"\xa0__Host-rootblood-pass={A}", []),
         ("__Host-rootblood-pass=", []),
     ],
 )
@@ -53,3 +54,22 @@ def test_a_flood_of_cookies_is_cut() -> None:
 
 def test_names_follow_the_connection() -> None:
     assert PLAIN.values(f"rootblood-nonce={A}; __Host-rootblood-nonce={B}", NONCE) == [A]
+
+
+@pytest.mark.parametrize(
+    ("framed", "both", "values"),
+    [(False, False, [A]), (True, False, [B]), (False, True, [A, B]), (True, True, [A, B])],
+)
+def test_pages_and_frames_have_passes_of_their_own(
+    framed: bool, both: bool, values: list[str]
+) -> None:
+    jar = Jar(secure=True, framed=framed, both=both)
+    header = f"__Host-rootblood-pass={A}; __Host-rootblood-pass-framed={B}"
+    assert jar.values(header, PASS) == values
+
+
+def test_on_a_shared_host_names_end_with_the_port() -> None:
+    for framed, name in ((False, "pass-9000"), (True, "pass-framed-9000")):
+        jar = Jar(secure=True, framed=framed, tag="-9000")
+        assert jar.set(PASS, A).startswith(f"__Host-rootblood-{name}={A};")
+        assert jar.values(f"__Host-rootblood-{name}={B}", PASS) == [B]

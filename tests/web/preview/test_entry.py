@@ -9,10 +9,11 @@ from flask import Flask
 from models import Audience, User, db, utcnow
 from orchestrator import starting, workspaces
 from orchestrator.previews import Decision, Label, Verdict, shares
+from orchestrator.previews.domain import AppsDomain
 from orchestrator.workspaces import Actor
 from tests.app_fixtures import PROOF
 from tests.visitor import Visitor
-from web import apps
+from web import opening
 from web.preview.cookies import Jar
 from web.preview.entry import Knock, Reply, knock
 
@@ -56,8 +57,11 @@ def ask(app: Flask, up: None) -> Ask:
         target: str = "/", headers: dict | None = None, *, method: str = "GET",
         host: str = HOST, scheme: str = "http",
     ) -> Decision | Reply:  # fmt: skip
-        given = Knock(LABEL, method, target, scheme, host, "192.0.2.7", headers or {})
-        return knock(apps.gate_of(app), given)
+        given = Knock(
+            LABEL, method, target, scheme, host, "192.0.2.7", headers or {},
+            upgrades=(headers or {}).get(b"upgrade") == b"websocket",
+        )  # fmt: skip
+        return knock(opening.gate_of(app), given)
 
     return request
 
@@ -84,6 +88,12 @@ def kept(reply: Decision | Reply) -> bytes:
 def enter(ask: Ask, visitor: Visitor, to: str = "/", page: dict = PAGE) -> tuple[Reply, bytes]:
     """Go all the way; return the last answer and the pass's cookie."""
     begun = ask(to, page)
+    if page is FRAME:  # which begins at the panel's own page
+        assert status(begun) == 401
+        query = {"host": str(LABEL), "to": to}
+        answer = visitor.get("/apps/open", query_string=query, base_url="http://localhost:8000")
+        parts = urlsplit(answer.location)
+        begun = ask(f"{parts.path}?{parts.query}", page)
     panel, query = location(begun)
     assert panel == "http://localhost:8000/apps/open"
     answer = visitor.get("/apps/open", query_string=query, base_url="http://localhost:8000")
@@ -159,10 +169,9 @@ def test_coming_back_to_a_used_way_in_leads_on(ask: Ask, bob: Visitor) -> None:
 
 
 def test_in_a_frame_cookies_are_partitioned(ask: Ask, bob: Visitor) -> None:
-    for reply in (ask("/", FRAME), enter(ask, bob, page=FRAME)[0]):
-        assert isinstance(reply, Reply)
-        (cookie,) = [text for name, text in reply.headers if name == "Set-Cookie"]
-        assert cookie.endswith("; HttpOnly; Secure; SameSite=None; Partitioned")
+    reply, _ = enter(ask, bob, page=FRAME)
+    (cookie,) = [text for name, text in reply.headers if name == "Set-Cookie"]
+    assert cookie.endswith("; HttpOnly; Secure; SameSite=None; Partitioned")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +207,7 @@ def test_begin_leads_to_paths_of_the_preview_alone(ask: Ask, bob: Visitor, to: s
 
 
 def test_a_panel_elsewhere_is_believed_with_its_proof_alone(app: Flask, ask: Ask) -> None:
-    proof = apps.gate_of(app).prove_panel(LABEL, "http://127.0.0.1:8000")
+    proof = opening.gate_of(app).prove_panel(LABEL, "http://127.0.0.1:8000")
     where, _ = location(ask(f"/.rootblood/begin?panel={proof}", PAGE))
     assert where == "http://127.0.0.1:8000/apps/open"
     forged = proof.replace("127.0.0.1", "evil.example")
@@ -234,9 +243,30 @@ class TestForeignPages:
     ) -> None:
         headers = cookie | PAGE | {b"sec-fetch-site": site}
         assert is_open(ask("/", headers))
-        assert is_open(ask("/", headers | {b"sec-fetch-dest": b"iframe"}))
+        assert status(ask("/", headers | {b"sec-fetch-dest": b"iframe"})) == 401
         assert status(ask("/", headers | {b"sec-fetch-dest": b"embed"})) == 403
         assert status(ask("/", headers, method="POST")) == 403
+
+    @pytest.mark.parametrize("dest", [b"iframe", b"frame"])
+    def test_a_neighbours_frame_does_not_use_the_pass_of_a_tab(
+        self, ask: Ask, cookie: dict, dest: bytes
+    ) -> None:
+        """Lax cookies are sent to frames of the same site, and all previews are one."""
+        for site in (b"same-site", b"cross-site"):
+            headers = PAGE | {b"sec-fetch-dest": dest, b"sec-fetch-site": site}
+            assert status(ask("/", cookie | headers)) == 401
+            assert status(ask("/.rootblood/begin?to=/", cookie | headers)) == 401
+        own = PAGE | {b"sec-fetch-dest": dest, b"sec-fetch-site": b"same-origin"}
+        assert is_open(ask("/", cookie | own))
+
+    def test_a_frame_of_the_panel_has_a_pass_of_its_own(self, ask: Ask, bob: Visitor) -> None:
+        framed = {b"cookie": enter(ask, bob, page=FRAME)[1]}
+        assert is_open(ask("/", framed | FRAME))
+        for page in (PAGE, PAGE | {b"sec-fetch-site": b"same-site"}):
+            assert status(ask("/", framed | page)) == 303
+        part = {b"sec-fetch-site": b"same-origin", b"sec-fetch-mode": b"cors"}
+        assert is_open(ask("/a.js", framed | part | {b"sec-fetch-dest": b"script"}))
+        assert is_open(ask("/ws", framed | SOCKET | OWN))
 
     def test_its_own_pages_and_the_address_bar_may(self, ask: Ask, cookie: dict) -> None:
         for site in (b"same-origin", b"none"):
@@ -268,6 +298,14 @@ class TestForeignPages:
         assert status(ask("/", cookie | SOCKET | origin)) == 403
         assert is_open(ask("/", cookie | SOCKET | OWN))
 
+    def test_another_protocol_is_offered_by_programs_without_an_origin(
+        self, ask: Ask, cookie: dict, share: Callable
+    ) -> None:
+        offer = {b"upgrade": b"h2c", b"connection": b"Upgrade, HTTP2-Settings"}
+        assert is_open(ask("/", cookie | offer))
+        share(Audience.PUBLIC)
+        assert is_open(ask("/", offer))
+
     def test_a_token_needs_no_origin(self, app: Flask, ask: Ask, bob: Visitor, bearer) -> None:
         authorization = bearer("bob")["Authorization"].encode()
         for headers in (SOCKET, SOCKET | EVIL, {b"sec-fetch-site": b"cross-site"}):
@@ -279,6 +317,54 @@ class TestForeignPages:
     ) -> None:
         for text in (b"Basic YTpi", b"Bearer eyJhbGciOi", b"Bearer", b"rb_x", b"token rb_x"):
             assert is_open(ask("/", cookie | {b"authorization": text}))
+
+
+def test_what_a_port_held_before_is_cleared_where_ports_are_given_on(
+    app: Flask, ask: Ask, bob: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An app that had the port has left pages in the browser that would run as this one's."""
+    assert "Clear-Site-Data" not in dict(enter(ask, bob)[0].headers)
+    monkeypatch.setattr(AppsDomain, "shares_host", True)
+
+    def come(*cookies: bytes) -> tuple[str, bytes]:
+        begun = ask("/", PAGE)
+        _, query = location(begun)
+        answer = bob.get("/apps/open", query_string=query, base_url="http://localhost:8000")
+        parts = urlsplit(answer.location)
+        shown = b"; ".join((kept(begun), *cookies))
+        entered = ask(f"{parts.path}?{parts.query}", PAGE | {b"cookie": shown})
+        assert isinstance(entered, Reply)
+        marks = [text for name, text in entered.headers if "rootblood-kept" in text]
+        (mark,) = marks or [""]
+        return dict(entered.headers).get("Clear-Site-Data", ""), mark.partition(";")[0].encode()
+
+    cleared, mark = come()
+    assert cleared == '"cache", "storage"'
+    assert come(mark) == ("", b"")
+    forged = mark.partition(b"=")[0] + b"=" + b"x" * 43
+    assert come(forged)[0] == cleared
+
+
+def test_a_token_that_can_be_none_is_not_remembered(app: Flask, ask: Ask) -> None:
+    assert status(ask("/", {b"authorization": b"Bearer rb_" + b"x" * 30_000})) == 401
+    assert all(len(str(key)) < 1000 for key in opening.gate_of(app)._memory)
+
+
+def test_a_page_that_a_person_opens_counts_as_input_and_one_that_reloads_itself_does_not(
+    app: Flask, ask: Ask, bob: Visitor
+) -> None:
+    noted: list[int] = []
+    connections = app.extensions["rootblood"].connections
+    connections.note_input = lambda workspace_id, _now: noted.append(workspace_id)
+    _, cookie = enter(ask, bob)
+    assert len(noted) == 1, "to come in is a person's doing"
+    again = PAGE | {b"cookie": cookie}
+    assert is_open(ask("/", again))
+    assert is_open(ask("/", again | {b"sec-fetch-user": b"?0"}))
+    assert is_open(ask("/", again | {b"sec-fetch-user": b"?1", b"sec-fetch-mode": b"cors"}))
+    assert len(noted) == 1
+    assert is_open(ask("/", again | {b"sec-fetch-user": b"?1"}))
+    assert len(noted) == 2
 
 
 def test_another_persons_token_finds_nothing(ask: Ask, carl: Visitor, bearer) -> None:

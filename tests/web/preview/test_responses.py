@@ -10,12 +10,13 @@ from web.preview.sites import Site
 OWN = b"https://5173--main--ada.apps.test"
 SITE = Site(Label(5173, "main", "ada"), "https", "5173--main--ada.apps.test")
 ENDS = b"Content-Length: 0\r\n"
+PRIVATE = b"Cache-Control: private"
 STATUS = b"HTTP/1.1 200 OK"
 
 
-def said(*lines: bytes, framed_by: bytes | None = None) -> list[bytes]:
+def said(*lines: bytes, framed_by: bytes | None = None, site: Site = SITE) -> list[bytes]:
     head = parse_response(b"\r\n".join([STATUS, *lines, b"", b""]))
-    shown = for_browser(head, SITE, ENDS, framed_by=framed_by)
+    shown = for_browser(head, site, ENDS, framed_by=framed_by)
     parse_response(shown)  # nothing that we send on has two meanings
     first, *rest, length, end, after = shown.split(b"\r\n")
     assert (first, length, end, after) == (STATUS, ENDS.strip(), b"", b"")
@@ -39,6 +40,8 @@ def test_an_apps_own_fields_pass_as_they_are() -> None:
         b"X-Accel-Redirect: /secret", b"X-Sendfile: /etc/passwd", b"X-LiteSpeed-Location: /x",
         b"Set-Cookie2: a=b", b"Set-Cookie: __Host-rootblood-pass=stolen; Path=/",
         b"set-cookie: RootBlood=stolen",
+        b"CDN-Cache-Control: max-age=9", b"Surrogate-Control: max-age=9",
+        b"Cloudflare-CDN-Cache-Control: public", b"Edge-Control: max-age=9",
     ],
 )  # fmt: skip
 def test_what_reaches_beyond_the_origin_is_dropped(line: bytes) -> None:
@@ -105,8 +108,24 @@ def test_the_panel_may_frame_what_is_not_public_and_nobody_else(
     lines: list[bytes], left: list[bytes]
 ) -> None:
     ours = b"Content-Security-Policy: frame-ancestors 'self' https://panel.test"
-    assert said(*lines, framed_by=b"https://panel.test") == [*left, ours]
+    assert said(*lines, framed_by=b"https://panel.test") == [*left, PRIVATE, ours]
 
 
 def test_nobody_frames_where_the_panel_is_unknown() -> None:
-    assert said(framed_by=b"") == [b"Content-Security-Policy: frame-ancestors 'self'"]
+    assert said(framed_by=b"") == [PRIVATE, b"Content-Security-Policy: frame-ancestors 'self'"]
+
+
+@pytest.mark.parametrize("given", [b"public, max-age=9", b"s-maxage=9"])
+def test_what_is_not_public_is_kept_by_no_cache_that_people_share(given: bytes) -> None:
+    line = b"Cache-Control: " + given
+    assert said(line) == [line]
+    assert said(line, framed_by=b"")[:2] == [line, PRIVATE]
+
+
+@pytest.mark.parametrize("framed_by", [None, b"https://panel.test"])
+def test_on_a_shared_host_no_answer_outlives_its_app(framed_by: bytes | None) -> None:
+    """The next app that gets this port must not be answered for by the one before."""
+    site = Site(SITE.label, "https", "apps.test:9000", shares_host=True)
+    lines = (b"Cache-Control: max-age=31536000, immutable", b"Expires: never", b"Pragma: x")
+    shown = said(*lines, b"X: kept", framed_by=framed_by, site=site)
+    assert shown[:2] == [b"X: kept", b"Cache-Control: no-store"]

@@ -19,6 +19,8 @@ OURS = [
     b"= =rootblood=secret",
     b"rootblood",
     b"\trootblood\t=secret",
+    b"\xa0__Host-rootblood-pass=secret",
+    b"\x85rootblood=secret",
 ]
 
 

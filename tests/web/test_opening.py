@@ -11,6 +11,7 @@ from orchestrator import workspaces
 from orchestrator.previews import Label, panels, shares
 from orchestrator.workspaces import Actor
 from tests.visitor import Visitor
+from web.opening import gate_of
 
 STATE = "a" * 64
 OPEN = "/apps/open?host=5173--web--bob"
@@ -44,6 +45,20 @@ def test_a_link_leads_to_the_previews_origin_with_a_proof_of_the_panels(
     assert panels.proven(secret, label, given["panel"], utcnow()) == "http://localhost:8000"
 
 
+def test_where_the_panel_is_known_no_other_address_gives_tickets_or_proofs(
+    app: Flask, bob: Visitor, bobs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is asked by another name has only the asker's word for it."""
+    monkeypatch.setattr(gate_of(app), "panel_url", "http://localhost:8000")
+    for path in (OPEN, f"{OPEN}&state={STATE}"):
+        assert bob.get(path, base_url="http://localhost:8000").status_code == 303
+        for origin in ("http://localhost:8001", "http://localhost", "https://localhost:8000"):
+            assert bob.get(path, base_url=origin).status_code == 403, origin
+    label = Label(5173, "web", "bob")
+    proof = gate_of(app).prove_panel(label, "http://evil.test")
+    assert gate_of(app).panel(label, "http", f"{label}.localhost", proof) == "http://localhost:8000"
+
+
 def test_a_state_is_answered_with_a_ticket(bob: Visitor, bobs: str) -> None:
     answer = bob.get(f"{OPEN}&state={STATE}&to=/x")
     where, given = onward(answer)
@@ -53,6 +68,14 @@ def test_a_state_is_answered_with_a_ticket(bob: Visitor, bobs: str) -> None:
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["Cache-Control"] == "no-store"
     assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_only_the_panels_own_page_opens_previews_in_frames(bob: Visitor, bobs: str) -> None:
+    for site, status in (("same-origin", 303), ("same-site", 403), ("cross-site", 403)):
+        headers = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
+        assert bob.get(OPEN, headers=headers).status_code == status
+        # By then the preview's origin, which is another, has had its turn.
+        assert bob.get(f"{OPEN}&state={STATE}", headers=headers).status_code == 303
 
 
 def test_who_is_not_signed_in_signs_in_first_and_is_led_on(

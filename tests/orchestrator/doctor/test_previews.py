@@ -1,7 +1,7 @@
 import pytest
 
 from orchestrator.doctor import Finding, Verdict
-from orchestrator.doctor.apps import examine, site
+from orchestrator.doctor.previews import examine, site
 from orchestrator.settings import Settings
 
 

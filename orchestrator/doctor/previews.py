@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from orchestrator.doctor.finding import Finding, Verdict
+from orchestrator.names import parse_authority
+from orchestrator.previews import Label
 from orchestrator.settings import Settings
 
 _GUIDE = "See 'How to give previews a domain'."
@@ -16,6 +18,14 @@ def examine(settings: Settings, panel: str) -> Iterator[Finding]:
         yield _by_port(settings, host)
     else:
         yield _by_name(settings.apps_domain.partition(":")[0], host)
+
+
+def nobodys(settings: Settings) -> tuple[str, str]:
+    """Return host and port of a preview that nobody has; an empty port is the panel's own."""
+    if settings.apps_host:
+        return settings.apps_host, str(settings.apps_port_range[0])
+    domain, port = parse_authority(settings.apps_domain)
+    return f"{Label.nobodys()}.{domain}", port
 
 
 def site(host: str) -> str:
