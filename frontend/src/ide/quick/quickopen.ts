@@ -124,7 +124,7 @@ export class QuickOpen {
     input.setSelectionRange(prefix.length, prefix.length);
     void render();
     // What was known is shown at once, and what there is now when it has come.
-    this.names.prepare(this.hooks.root()).then(() => { if (dialog.open && at === 0 && !/^[>@:]/.test(input.value)) void render(); }, () => undefined);
+    if (!prefix) this.names.prepare(this.hooks.root()).then(() => { if (dialog.open && at === 0 && !/^[>@:]/.test(input.value)) void render(); }, () => undefined);
   }
 
   private commandRows(query: string): Row[] {
