@@ -92,11 +92,11 @@ def test_a_locked_home_opens_for_its_owner_alone(
 
 @pytest.mark.slow
 def test_one_persons_slow_downloads_take_their_own_turns(
-    server: Server, owner: Person, people: Callable[..., Person]
+    server: Server, people: Callable[..., Person]
 ) -> None:
     """Each holds a small file in memory for as long as it lasts."""
+    owner, other = people(server), people(server)
     owner.open()
-    other = people(server)
     other.open()
     assert Box(owner).content("PUT", "eight", b"x" * (8 << 20))[0] in (200, 201)
     head = (f"GET {FILES}/content?path=eight HTTP/1.1\r\nHost: {server.host}\r\n"
