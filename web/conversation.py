@@ -8,13 +8,13 @@ from typing import Any
 
 from flask import Response, request
 
-from models import Kind, Workspace, utcnow
+from models import Kind, Workspace
 from orchestrator.connections import Connection
 from orchestrator.errors import RootBloodError, TooManyRequests
 from orchestrator.logs import log
 from orchestrator.platform import Platform
 from orchestrator.talk import Talk
-from web.identity import Caller, address, bearer, caller, platform
+from web.identity import bearer, caller, connect, platform
 from web.messages import Messages, take
 from web.problems import document
 from web.upgrade import offer
@@ -53,7 +53,7 @@ def converse(find: Callable[[], Workspace], bounds: Bounds, begin: Begin) -> Res
     try:
         row = find()
         offer(request.environ, ())  # before anything is started for it
-        connection, talk = _begun(parts, who, row, bounds, begin)
+        connection, talk = _begun(parts, row, bounds, begin)
     except RootBloodError as error:
         if bearer() is not None or not _is_offer(request.environ):
             raise
@@ -73,20 +73,12 @@ def converse(find: Callable[[], Workspace], bounds: Bounds, begin: Begin) -> Res
 
 
 def _begun(
-    parts: Platform, who: Caller, row: Workspace, bounds: Bounds, begin: Begin
+    parts: Platform, row: Workspace, bounds: Bounds, begin: Begin
 ) -> tuple[Connection, Talk]:
     with _ADMITTING:  # others could come in between
         if parts.connections.count(row.id, bounds.kind) >= bounds.most:
             raise TooManyRequests(bounds.refusal, hint="Close some pages.")
-        connection = parts.connections.open(
-            utcnow(),
-            user_id=who.user.id,
-            workspace_id=row.id,
-            kind=bounds.kind,
-            address=address(),
-            login_id=who.login_id,
-            token_id=who.token_id,
-        )
+        connection = connect(row, bounds.kind)
     try:
         return connection, begin(parts, row)
     except BaseException:

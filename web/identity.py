@@ -17,8 +17,9 @@ from flask_login import AnonymousUserMixin, LoginManager
 from flask_wtf.csrf import CSRFProtect
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from models import Login, Slot, Token, User, utcnow
+from models import Kind, Login, Slot, Token, User, Workspace, utcnow
 from orchestrator import accounts, tokens
+from orchestrator.connections import Connection
 from orchestrator.errors import Forbidden, SignInRequired
 from orchestrator.keys import Proof
 from orchestrator.platform import Platform
@@ -133,6 +134,23 @@ def find_caller() -> Caller | None:
             bind_contextvars(user=g.caller.user.username)
     found: Caller | None = g.caller
     return found
+
+
+def connect(workspace: Workspace, kind: Kind) -> Connection:
+    """Register a live connection of the caller, which ends with what they proved themselves by.
+
+    Raises: Conflict when that or the workspace has ended meanwhile; SignInRequired.
+    """
+    who = caller()
+    return platform().connections.open(
+        utcnow(),
+        user_id=who.user.id,
+        workspace_id=workspace.id,
+        kind=kind,
+        address=address(),
+        login_id=who.login_id,
+        token_id=who.token_id,
+    )
 
 
 def bearer() -> str | None:

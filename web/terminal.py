@@ -13,7 +13,7 @@ from orchestrator.policy import TERMINAL_PORT
 from orchestrator.websocket import InputMeter
 from web import present
 from web.api.operation import operation
-from web.identity import actor, address, bearer, caller, platform
+from web.identity import actor, bearer, caller, connect, platform
 from web.opening import origins
 from web.policy import content_policy
 from web.upgrade import require_same_origin, splice_websocket
@@ -71,15 +71,7 @@ def attach_terminal(name: str) -> Response:
     stream = parts.engine.dial(row.container, TERMINAL_PORT)
     connection: Connection | None = None
     try:
-        connection = parts.connections.open(
-            utcnow(),
-            user_id=who.user.id,
-            workspace_id=row.id,
-            kind=Kind.TERMINAL,
-            address=address(),
-            login_id=who.login_id,
-            token_id=who.token_id,
-        )
+        connection = connect(row, Kind.TERMINAL)
         live = connection
         live.carrier = splice_websocket(
             request.environ,

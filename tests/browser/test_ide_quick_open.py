@@ -43,6 +43,22 @@ def test_more_letters_find_less_and_fewer_find_more(ide: Ide) -> None:
     offers(found, "work zebra fish", "zebrafish.txt")
 
 
+def test_enter_takes_what_was_typed_last(ide: Ide) -> None:
+    ide.fill({"aa.txt": "", "ab.txt": ""}).go()
+    found = box(ide)
+    offers(found, "worka", "aa.txt", "ab.txt")
+    second = found.locator("[role=option] .label").nth(1).inner_text()
+    found.get_by_role("combobox").evaluate(
+        """(input, name) => {
+            input.value = `work${name}`;
+            input.dispatchEvent(new Event("input"));
+            input.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+        }""",
+        second,
+    )
+    expect(ide.tab(second)).to_have_attribute("aria-selected", "true")
+
+
 def test_a_name_is_found_among_thousands_alike(ide: Ide) -> None:
     ide.fill({}).go()
     ide.screen.type("cd work; seq -f 'much-%g.txt' 9000 | xargs touch; echo made-$((40 + 2))")

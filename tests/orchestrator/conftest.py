@@ -1,6 +1,6 @@
 """People, workspaces and connections made without the web, for use cases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
@@ -9,8 +9,11 @@ from models import Kind, User, Workspace, db, utcnow
 from orchestrator import starting, workspaces
 from orchestrator.connections import Connection
 from orchestrator.platform import Platform
+from orchestrator.splice import Splicer
 from orchestrator.workspaces import Actor
 from tests.app_fixtures import PROOF, account
+from tests.orchestrator.splicing import Pair
+from tests.wire import LoopThread
 
 ACTOR = Actor("ann", "192.0.2.1", PROOF)
 
@@ -72,3 +75,22 @@ def connect() -> Callable[..., Connection]:
         return connection
 
     return open_
+
+
+@pytest.fixture
+def thread() -> Iterator[LoopThread]:
+    thread = LoopThread()
+    yield thread
+    thread.close()
+
+
+@pytest.fixture
+def splicer(thread: LoopThread) -> Splicer:
+    return Splicer(thread.loop)
+
+
+@pytest.fixture
+def pair(thread: LoopThread, splicer: Splicer) -> Iterator[Pair]:
+    pair = Pair(thread, splicer)
+    yield pair
+    pair.close()

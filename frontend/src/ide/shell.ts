@@ -322,7 +322,6 @@ export class Shell implements Workbench {
 
   private changed(changes: Change[] | null): void {
     this.explorer.take(changes);
-    if (changes === null || changes.some(({ kind }) => kind !== "changed")) this.names.expire();
     this.disk.take(changes);
     for (const tab of this.editors.tabs) if (tab instanceof PreviewTab && (changes === null || changes.some((change) => change.path === tab.path))) tab.later();
     this.onFilesSignal.send(changes);

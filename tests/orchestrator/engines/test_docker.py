@@ -1,11 +1,9 @@
 """What only the real engine does; the contract's part is in ``test_conformance.py``."""
 
-import os
 import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +12,12 @@ import docker.errors
 import pytest
 from docker import APIClient
 
-from orchestrator.engines import Feature, Phase, Usage
+from orchestrator.engines import Feature, Phase
 from orchestrator.engines import docker as docker_module
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.engines.docker_spec import DIGEST_LABEL, INSTANCE_LABEL
-from orchestrator.errors import DialFailed, EngineError, EngineUnreachable, StartFailed
+from orchestrator.errors import EngineError, StartFailed
 from orchestrator.spec import Mount, Spec
-from tests.orchestrator.engines.containers import ECHO_SERVER, eventually
 
 pytestmark = pytest.mark.engine
 
@@ -206,185 +203,6 @@ def _jump(engine: DockerEngine) -> str:
     return chains(engine._instance, bridge, resolvers=(), allow=())[0].jump
 
 
-class TestRunDirectory:
-    def test_survives_a_stop_and_goes_with_the_container(
-        self, docker_engine: DockerEngine, sleeper: Sleeper
-    ) -> None:
-        spec = sleeper()
-        path = docker_engine._run_dirs.path(spec.name)
-        docker_engine.run(spec)
-        assert docker_engine.exec(spec.name, ["touch", "/run/rootblood/x"]).exit_code == 0
-        docker_engine.stop(spec.name, grace=1)
-        assert (path / "x").exists()
-        docker_engine.run(spec)
-        assert (path / "x").exists()
-        docker_engine.remove(spec.name)
-        assert not path.exists()
-
-    def test_a_replaced_container_starts_with_an_empty_one(
-        self, docker_engine: DockerEngine, sleeper: Sleeper
-    ) -> None:
-        docker_engine.run(sleeper())
-        docker_engine.exec(sleeper().name, ["touch", "/run/rootblood/x"])
-        docker_engine.run(sleeper(user=(20002, 20002)))
-        shown = docker_engine.exec(sleeper().name, ["ls", "-A", "/run/rootblood"])
-        assert shown.stdout == b""
-
-
-class TestDial:
-    @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
-    @pytest.mark.parametrize("network", [True, False])
-    def test_reaches_a_port_whatever_it_listens_on(
-        self, docker_engine: DockerEngine, sleeper: Sleeper, address: str, network: bool
-    ) -> None:
-        server = ("python3", "-m", "http.server", "8000", "--bind", address, "--directory", "/tmp")
-        docker_engine.run(sleeper(entrypoint=server, network=network))
-        stream = docker_engine.dial(sleeper().name, 8000, timeout=20)
-        try:
-            stream.settimeout(5)
-            stream.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            assert stream.recv(8) == b"HTTP/1.0"
-        finally:
-            stream.close()
-
-    def test_never_ends_up_on_the_host(self, docker_engine: DockerEngine, sleeper: Sleeper) -> None:
-        import socket
-
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.settimeout(0)
-            docker_engine.run(sleeper())
-            with pytest.raises(DialFailed):
-                docker_engine.dial(sleeper().name, listener.getsockname()[1], timeout=0.2)
-            with pytest.raises(BlockingIOError):
-                listener.accept()
-
-    def test_a_replaced_socket_is_refused(
-        self, docker_engine: DockerEngine, sleeper: Sleeper
-    ) -> None:
-        spec = sleeper(sockets=((7681, "ttyd.sock"),))
-        docker_engine.run(spec)
-        link = ["ln", "-s", "/var/run/docker.sock", "/run/rootblood/ttyd.sock"]
-        assert docker_engine.exec(spec.name, link).exit_code == 0
-        with pytest.raises(DialFailed, match="not a socket"):
-            docker_engine.dial(spec.name, 7681)
-
-    def test_another_server_process_knows_the_way(
-        self, docker_engine: DockerEngine, make_engine: Callable[..., DockerEngine],
-        sleeper: Sleeper,
-    ) -> None:  # fmt: skip
-        spec = sleeper(sockets=((7000, "echo.sock"),), entrypoint=("python3", "-c", ECHO_SERVER))
-        docker_engine.run(spec)
-        make_engine().dial(spec.name, 7000).close()
-
-
-class TestObserving:
-    def test_usage_falls_back_to_the_engines_statistics(
-        self, docker_engine: DockerEngine, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        docker_engine.run(sleeper())
-        direct = docker_engine.usage(sleeper().name)
-        docker_engine._forget(sleeper().name)
-        monkeypatch.setattr(docker_module.cgroups, "locate", lambda *_: None)
-        remote = docker_engine.usage(sleeper().name)
-        assert isinstance(direct, Usage)
-        assert isinstance(remote, Usage)
-        assert remote.pids == direct.pids
-        assert abs(remote.memory_bytes - direct.memory_bytes) < 4 << 20
-
-    def test_usage_counts(self, docker_engine: DockerEngine, sleeper: Sleeper) -> None:
-        docker_engine.run(sleeper())
-        before = docker_engine.usage(sleeper().name)
-        burn = "import time; t = time.process_time()\nwhile time.process_time() < t + .3: pass"
-        docker_engine.exec(sleeper().name, ["python3", "-c", burn])
-        after = docker_engine.usage(sleeper().name)
-        assert before is not None
-        assert after is not None
-        assert after.cpu_seconds - before.cpu_seconds >= 0.3
-
-    def test_usage_of_a_restarted_container_is_its_own(
-        self, docker_engine: DockerEngine, sleeper: Sleeper
-    ) -> None:
-        docker_engine.run(sleeper())
-        assert docker_engine.usage(sleeper().name)
-        docker_engine.stop(sleeper().name, grace=1)
-        docker_engine.run(sleeper())
-        assert docker_engine.usage(sleeper().name)
-
-    def test_logs_hold_no_control_characters(
-        self, docker_engine: DockerEngine, sleeper: Sleeper
-    ) -> None:
-        script = (
-            r"printf '\033[31mred\033[0m \033]0;title\007 a\tb\r\n\000bell\007 é\n'; sleep 1000"
-        )
-        docker_engine.run(sleeper(entrypoint=("sh", "-c", script)))
-        shown = eventually(lambda: docker_engine.logs(sleeper().name))
-        assert shown == "red  a\tb\nbell é\n"
-
-    def test_watch_ends_with_an_error_when_the_engine_goes_away(self, tmp_path: Path) -> None:
-        path = tmp_path / "proxy.sock"
-        with _Proxy(path) as proxy:
-            engine = DockerEngine(f"unix://{path}", instance="rb-none", enforce_egress=False)
-            changes = engine.watch()
-            proxy.cut()
-            with pytest.raises(EngineUnreachable):
-                next(changes)
-            engine.close()
-
-
-class _Proxy:
-    """Stands between an engine and its client, until it is cut."""
-
-    def __init__(self, path: Path) -> None:
-        import socket
-
-        self._socket = socket
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen()
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._threads: list[threading.Thread] = []
-
-    def __enter__(self) -> "_Proxy":
-        self._start(self._accept)
-        return self
-
-    def _start(self, target: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=target, args=arguments)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        try:
-            while True:
-                client, _ = self._listener.accept()
-                server = self._socket.socket(self._socket.AF_UNIX)
-                server.connect("/var/run/docker.sock")
-                self._pairs.append((client, server))
-                self._start(self._copy, client, server)
-                self._start(self._copy, server, client)
-        except OSError:
-            pass
-
-    def _copy(self, source: "socket.socket", target: "socket.socket") -> None:  # noqa: F821
-        try:
-            while chunk := source.recv(65536):
-                target.sendall(chunk)
-        except OSError:
-            pass
-
-    def cut(self) -> None:
-        for one in (one for pair in self._pairs for one in pair):
-            one.shutdown(self._socket.SHUT_RDWR)
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(self._socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(10)
-        for one in (one for pair in self._pairs for one in pair):
-            one.close()
-
-
 def test_features_say_what_the_engine_does(docker_engine: DockerEngine) -> None:
     assert docker_engine.features == set(Feature)
     open_engine = DockerEngine("unix:///x", enforce_egress=False)
@@ -402,52 +220,3 @@ def test_removing_keeps_the_home(
     docker_client.remove_volume(volume)
     with pytest.raises(docker.errors.NotFound):
         docker_client.inspect_volume(volume)
-
-
-@pytest.mark.slow
-def test_everything_works_on_patched_sockets(docker_engine: DockerEngine, sleeper: Sleeper) -> None:
-    """The server patches the standard library before it imports anything."""
-    spec = sleeper(sockets=((7000, "echo.sock"),), entrypoint=("python3", "-c", ECHO_SERVER))
-    program = textwrap.dedent(
-        f"""
-        from gevent import monkey, pool
-        monkey.patch_all()
-        import threading, time
-        from pathlib import Path
-        from orchestrator.engines.docker import DockerEngine
-        from orchestrator.spec import *
-        engine = DockerEngine({docker_engine._client.url!r}, instance={docker_engine._instance!r},
-                              run_root=Path({str(docker_engine._run_dirs._root)!r}))
-        spec = {spec!r}
-        assert len(set(pool.Pool(50).map(engine.run, [spec] * 50))) == 1
-        stream = engine.dial(spec.name, 7000)
-        stream.sendall(b"x" * 10); assert stream.recv(10) == b"x" * 10; stream.close()
-        def one(number):
-            data = b"%d" % number * 100_000
-            assert engine.exec(spec.name, ["cat"], stdin=data).stdout == data
-        ticks = []
-        ticker = threading.Thread(target=lambda: [ticks.append(time.sleep(.01)) for _ in range(50)])
-        ticker.start()
-        pool.Pool(10).map(one, range(10))
-        ticker.join()
-        process = engine.spawn(spec.name, ["sleep", "1000"]); process.close()
-        try:
-            engine.dial(spec.name, 8000, timeout=.1)
-        except Exception as error:
-            assert "8000" in str(error), error
-        assert engine.usage(spec.name).pids
-        engine.stop(spec.name, grace=1); engine.remove(spec.name); engine.close()
-        print("done")
-        """
-    )
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(docker_module.__file__).parents[2])},
-    )
-    assert done.stdout == "done\n", done.stderr
-    assert time.monotonic() - began < 90

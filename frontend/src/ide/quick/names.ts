@@ -14,34 +14,26 @@ export interface FoundName {
 
 /** As many as the server gives away at once. */
 const NAMES_MOST = 200_000;
-const FRESH_MS = 1_000;
 const LATER_MS = 3_000;
 
 export class Names {
   private folder = "";
   private truncated = false;
-  private at = 0;
+  private known = false;
   private fetching: Promise<void> | null = null;
-  private stale = true;
   private worker: Worker | null = null;
   private readonly waiting: PromiseWithResolvers<Answer>[] = [];
 
   constructor(private readonly files: Files) {}
 
-  /** Files came or went: what is known is old. */
-  expire(): void {
-    this.stale = true;
-  }
-
   /** Whether something is known of this folder. */
   knows(folder: string): boolean {
-    return folder === this.folder && this.at > 0;
+    return this.known && folder === this.folder;
   }
 
-  /** Fetch the names unless they are fresh. Raises: Problem. */
+  /** Fetch the names as they are from now on. Raises: Problem. */
   async prepare(folder: string): Promise<void> {
-    await this.fetching?.catch(() => undefined);
-    if (this.knows(folder) && !this.stale && Date.now() - this.at < FRESH_MS) return;
+    await this.fetching?.catch(() => undefined);  // it may have begun before the last file came
     this.fetching ??= this.fetch(folder).finally(() => { this.fetching = null; });
     await this.fetching;
   }
@@ -63,13 +55,11 @@ export class Names {
   }
 
   private async fetch(folder: string): Promise<void> {
-    const began = Date.now();
-    this.stale = false;
     const names = await (await this.files.names(folder, "", NAMES_MOST)).arrayBuffer();
     const { truncated } = await this.ask<{ truncated: boolean }>({ names }, [names]);
     this.folder = folder;
     this.truncated = truncated;
-    this.at = began;
+    this.known = true;
   }
 
   private placed(found: Scored[]): FoundName[] {
@@ -90,7 +80,7 @@ export class Names {
     worker.addEventListener("error", () => {
       // What it knew is gone: the next one begins anew.
       this.worker = null;
-      this.at = 0;
+      this.known = false;
       for (const answer of this.waiting.splice(0)) answer.reject(new Problem("The names of files cannot be looked through", 0, "", "", "Load the page anew."));
     });
     return worker;

@@ -104,11 +104,17 @@ export class QuickOpen {
         if (!mine.signal.aborted) show(this.recentRows(query), explain(error));
       }
     };
-    input.addEventListener("input", () => void render());
+    let shown = render();
+    const renew = (): void => { shown = render(); };
+    input.addEventListener("input", renew);
     input.addEventListener("keydown", (event) => {
       const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + 8, PageUp: at - 8 }[event.key];
       if (to !== undefined) choose(to === -1 ? rows.length - 1 : to >= rows.length && event.key === "ArrowDown" ? 0 : to);
-      else if (event.key === "Enter" && !event.isComposing) run(at, event.ctrlKey || event.metaKey);
+      else if (event.key === "Enter" && !event.isComposing) {
+        const beside = event.ctrlKey || event.metaKey;
+        // Of what was typed, not of what is listed still: some type faster than names are found.
+        void shown.then(() => { if (dialog.open) run(at, beside); });
+      }
       else return;
       event.preventDefault();
     });
@@ -122,9 +128,8 @@ export class QuickOpen {
     dialog.showModal();
     input.focus();
     input.setSelectionRange(prefix.length, prefix.length);
-    void render();
     // What was known is shown at once, and what there is now when it has come.
-    this.names.prepare(this.hooks.root()).then(() => { if (dialog.open && at === 0 && !/^[>@:]/.test(input.value)) void render(); }, () => undefined);
+    if (!prefix) this.names.prepare(this.hooks.root()).then(() => { if (dialog.open && at === 0 && !/^[>@:]/.test(input.value)) renew(); }, () => undefined);
   }
 
   private commandRows(query: string): Row[] {
