@@ -15,7 +15,7 @@ function download(socket, left) {
   more();
 }
 
-net.createServer((socket) => {
+function serve(socket) {
   let held = "", echoes = false;
   socket.setNoDelay(true);
   socket.on("error", () => socket.destroy());
@@ -44,4 +44,8 @@ net.createServer((socket) => {
       }
     }
   });
-}).listen(Number(process.argv.at(-1)), "0.0.0.0");
+}
+
+const [port, path] = process.argv.slice(-2);
+net.createServer(serve).listen(Number(port), "0.0.0.0");
+net.createServer(serve).listen(path);  // which is how a terminal is reached
