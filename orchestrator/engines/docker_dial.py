@@ -85,6 +85,8 @@ class Dialer:
                     raise DialFailed(f"Port {port} of {name}: {error.strerror}") from error
                 except OSError as error:
                     reason = error.strerror or str(error)
+                    if isinstance(error, ConnectionRefusedError):  # by a container that is there
+                        look_at = look_at or time.monotonic() + _LOOK_SECONDS
             now = time.monotonic()
             if now >= deadline:
                 raise DialFailed(f"Nothing answers on port {port} of {name}: {reason}")
