@@ -63,21 +63,29 @@ need_node() {
 
 # Node.js trusts its own list of certificates; behind a company's proxy the
 # machine's list is the one that works.
-install_front_end_packages() {
+install_node_packages() {
     local machine=/etc/ssl/certs/ca-certificates.crt
-    cd frontend
+    cd "$1"
     NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-$machine} npm ci --no-audit --no-fund
 }
-build_front_end() { (cd frontend && npm run build); }
+
+# need_node_packages NAME LABEL FOLDER
+need_node_packages() {
+    local digest
+    digest=$(digest "$3/package.json" "$3/package-lock.json")
+    ! stamped "$1" "$digest" "$3/node_modules" || return 0
+    need_node
+    stamped_step "$1" "$2" "$network_hint" "$3/node_modules" "$digest" install_node_packages "$3"
+}
 
 need_front_end_packages() {
-    local digest
-    digest=$(digest frontend/package.json frontend/package-lock.json)
-    ! stamped front-end-packages "$digest" frontend/node_modules || return 0
-    need_node
-    stamped_step front-end-packages "front-end packages" "$network_hint" \
-        frontend/node_modules "$digest" install_front_end_packages
+    need_node_packages front-end-packages "front-end packages" frontend
 }
+
+# It runs in a workspace, with the image's Node.js.
+need_vite() { need_node_packages vite "vite, which tests open" tests/vite; }
+
+build_front_end() { (cd frontend && npm run build); }
 
 # The templates are an input: the icons they use go into the bundle.
 need_front_end() {

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.panels import panel
-from tests.browser.screen import Complaints, Screen
+from tests.browser.ports import opened
+from tests.browser.screen import Complaints, Screen, requests_of
 from tests.conftest import missing
 from tests.end_to_end.person import Person, Visit
 from tests.end_to_end.server import PROJECT, Server
@@ -27,11 +28,7 @@ broken | Broken | box | 8091 | / | sh -c 'echo no luck; exit 3'
 @pytest.fixture(scope="module")
 def boxed(server: Server) -> Iterator[Person]:
     """Somebody with a workspace ``one`` whose template names apps."""
-    Visit(server, "boss").submit(
-        "/admin/templates", name="box", title="Box", description="", image="chaospine:1.0.0",
-        cpus="1", memory_mib="512", pids="256", ports="", read_only_root="on", enabled="on",
-        apps=LINES,
-    )  # fmt: skip
+    Visit(server, "boss").offer("box", apps=LINES)
     person = Person(server)
     person.ok("POST", "/api/v1/workspaces", {"name": "one", "template": "box"})
     person.ok("POST", "/api/v1/workspaces/one/start")
@@ -42,13 +39,6 @@ def boxed(server: Server) -> Iterator[Person]:
 @pytest.fixture
 def entered(new_screen: Callable[..., Screen], boxed: Person) -> Screen:
     return new_screen().let_in(boxed.username)
-
-
-def opened(page: Page, act: Callable[[], object]) -> Page:
-    """Return the page that ``act`` opens in another tab."""
-    with page.context.expect_page() as waiting:
-        act()
-    return waiting.value
 
 
 def test_an_app_is_opened_from_the_dashboard(
@@ -72,6 +62,19 @@ def test_the_page_says_why_an_app_failed_and_starts_it_again(
     expect(page.locator("#app-log")).to_have_text("no luck")
     with page.expect_response(lambda answer: answer.url.endswith("/apps/broken/start")):
         page.get_by_role("button", name="Start it again").click()
+
+
+def test_a_link_of_another_site_starts_nothing_by_itself(entered: Screen, boxed: Person) -> None:
+    asked = requests_of(entered.page.context, "/apps/broken/start")
+    page = entered.page.context.new_page()
+    page.set_content(f"<a href='{entered.url}/w/one/apps/broken'>A game</a>")
+    page.get_by_role("link", name="A game").click()
+    expect(page.get_by_role("heading", name="Start Broken?")).to_be_visible()
+    expect(page.locator("#app")).to_have_attribute("aria-busy", "false")
+    assert asked == []
+    page.get_by_role("button", name="Start it").click()
+    expect(page.get_by_role("heading", name="Broken does not run")).to_be_visible()
+    expect(page.get_by_role("button", name="Start it again")).to_be_visible()
 
 
 def test_apps_stand_above_the_ports_and_open_beside(
@@ -113,7 +116,7 @@ def lab(server: Server, person: Person) -> Person:
 def test_jupyterlab_runs_a_notebook(
     new_screen: Callable[..., Screen], lab: Person, complaints: Complaints
 ) -> None:
-    complaints.expect("")  # its own console is its makers' business
+    complaints.expect(r"\(http://8888--lab--")  # its own console is its makers' business
     page = new_screen().let_in(lab.username).go("/w/lab/apps/jupyterlab").page
     expect(page.get_by_role("heading", name="Starting JupyterLab")).to_be_visible()
     origin = f"http://8888--lab--{lab.username}.localhost:{lab.server.port}"
@@ -121,6 +124,8 @@ def test_jupyterlab_runs_a_notebook(
     launcher = page.locator(".jp-LauncherCard[data-category='Notebook']").first
     launcher.click(timeout=LAB_SECONDS * 1000)
     cell = page.locator(".jp-Notebook .jp-CodeCell .cm-content").first
+    idle = page.get_by_role("button", name="Python 3 (ipykernel) | Idle")  # else it runs nothing
+    expect(idle).to_be_visible(timeout=LAB_SECONDS * 1000)
     cell.click(timeout=LAB_SECONDS * 1000)
     page.keyboard.type("import os; print('answer', 6 * 7, os.getcwd())")
     page.keyboard.press("Shift+Enter")

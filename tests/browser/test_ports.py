@@ -1,13 +1,16 @@
 """Ports of a workspace: the panel that lists them, and their previews in tabs and frames."""
 
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import FrameLocator, Locator, Page, expect
+from playwright.sync_api import FrameLocator, Page, expect
 
-from tests.browser.panels import panel, write
+from tests.browser.panels import API, panel, write
+from tests.browser.ports import PORT, beside, in_tab, opened, origin, row, serve
 from tests.browser.screen import DEADLINE_SECONDS, REFUSED, Complaints, Screen
 from tests.end_to_end.person import Person
 from tests.end_to_end.server import Server
@@ -15,21 +18,8 @@ from tests.end_to_end.waiting import until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
-API = "/api/v1/workspaces/main/ports"
-PORT = 8123
-SERVE = "cd ~/site && (setsid python3 -m http.server {port} --bind 127.0.0.1 >&- 2>/dev/null &)"
-"""It outlives the terminal."""
-
-
-def serve(owner: Person, port: int) -> None:
-    """Have a server of the folder ``site`` listen on a port."""
-    assert owner.terminal(session=f"s{port}").run(SERVE.format(port=port)) == 0
-
-    def listens() -> bool:
-        ports = owner.ok("GET", API)["ports"]
-        return any(one["port"] == port and one["listening"] for one in ports)
-
-    until(listens, "the server listens", seconds=DEADLINE_SECONDS)
+SHARES = f"{API}/ports"
+SERVER = "python3 -m http.server {port} --bind 127.0.0.1"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +27,7 @@ def site(owner: Person) -> Person:
     """The owner, in whose workspace a server shows a page."""
     write(owner, "site/index.html", "<!doctype html><title>Site</title><h1>It works</h1>")
     write(owner, "site/shop.html", "<!doctype html><title>Shop</title><h1>Buy</h1>")
-    serve(owner, PORT)
+    serve(owner, PORT, "site", SERVER.format(port=PORT))
     return owner
 
 
@@ -55,7 +45,7 @@ def shared(site: Person) -> Iterator[Callable[..., None]]:
     def share(audience: str, seconds: float | None = None) -> None:
         ends = datetime.now(UTC) + timedelta(seconds=seconds) if seconds else None
         body = {"share": audience, "expires": ends.isoformat() if ends else None}
-        site.ok("PUT", f"{API}/{PORT}", body)
+        site.ok("PUT", f"{SHARES}/{PORT}", body)
 
     yield share
     share("private")
@@ -66,20 +56,13 @@ def other(server: Server) -> Person:
     return Person(server)
 
 
-def origin(owner: Person, port: int = PORT) -> str:
-    return f"http://{port}--main--{owner.username}.localhost:{owner.server.port}"
-
-
-def row(screen: Screen, port: int = PORT) -> Locator:
-    """Return the port's row in the panel."""
-    return panel(screen, "ports").locator(".port").filter(has_text=str(port))
-
-
-def opened(screen: Screen, act: Callable[[], object]) -> Page:
-    """Return the page that ``act`` opens in another tab."""
-    with screen.page.context.expect_page() as waiting:
-        act()
-    return waiting.value
+def end_share(site: Person) -> None:
+    """Have the time of the port's share be over now."""
+    with closing(sqlite3.connect(site.server.data_dir / "rootblood.db", timeout=10)) as database:
+        past = "2001-01-01 00:00:00.000000"
+        change = "UPDATE shares SET expires_at = ? WHERE port = ?"
+        assert database.execute(change, (past, PORT)).rowcount == 1
+        database.commit()
 
 
 def works(page: Page | FrameLocator) -> None:
@@ -90,11 +73,11 @@ def test_a_port_is_told_of_as_it_opens_and_closes(shell: Screen, owner: Person) 
     panel(shell, "ports")
     expect(shell.page.get_by_text("Nothing listens yet")).to_be_visible()
     shell.page.locator(".xterm-helper-textarea").first.focus()
-    shell.type("python3 -m http.server 8124 --bind 127.0.0.1")
+    shell.type(SERVER.format(port=8124))
     told = shell.page.locator(".toast", has_text="Port 8124 is open")
     expect(told).to_contain_text("python3 -m http.server 8124")
     expect(row(shell, 8124)).to_contain_text("Private")
-    page = opened(shell, lambda: told.get_by_role("button", name="Open in browser").click())
+    page = opened(shell.page, told.get_by_role("button", name="Open in browser").click)
     expect(page).to_have_url(f"{origin(owner, 8124)}/")
     expect(page.get_by_role("heading", name="Directory listing")).to_be_visible()
     page.close()
@@ -104,7 +87,7 @@ def test_a_port_is_told_of_as_it_opens_and_closes(shell: Screen, owner: Person) 
 
 
 def test_a_preview_opens_in_a_tab_of_its_own_origin(shell: Screen, site: Person) -> None:
-    page = opened(shell, lambda: row(shell).get_by_role("link", name=str(PORT), exact=True).click())
+    page = in_tab(shell)
     works(page)
     expect(page).to_have_url(f"{origin(site)}/")
     (cookie,) = [one for one in page.context.cookies(origin(site)) if one["name"].endswith("-pass")]
@@ -117,10 +100,9 @@ def test_a_preview_opens_in_a_tab_of_its_own_origin(shell: Screen, site: Person)
 
 
 def test_a_preview_opens_beside_the_editors(shell: Screen, site: Person) -> None:
-    row(shell).get_by_role("button", name=f"Open port {PORT} beside").click()
-    shown = shell.page.locator(".port-page:visible")
-    frame = shown.frame_locator("iframe")
+    frame = beside(shell)
     works(frame)
+    shown = shell.page.locator(".port-page:visible")
     shown.get_by_label("Path").fill("/shop.html")
     shell.page.keyboard.press("Enter")
     expect(frame.get_by_role("heading", name="Buy")).to_be_visible()
@@ -134,35 +116,19 @@ def test_a_preview_opens_beside_the_editors(shell: Screen, site: Person) -> None
 def test_what_is_framed_cannot_lead_the_page_away(
     shell: Screen, site: Person, complaints: Complaints
 ) -> None:
-    complaints.expect("Unsafe attempt to initiate navigation", "permission to navigate the target")
+    refused = "Unsafe attempt to initiate navigation"
+    complaints.expect(refused, "permission to navigate the target")
     write(site, "site/away.html", "<button onclick=\"top.location = '/x'\">Go</button>")
-    row(shell).get_by_role("button", name=f"Open port {PORT} beside").click()
-    shown = shell.page.locator(".port-page:visible")
-    shown.get_by_label("Path").fill("/away.html")
+    frame = beside(shell)
+    works(frame)
+    shell.page.locator(".port-page:visible").get_by_label("Path").fill("/away.html")
     shell.page.keyboard.press("Enter")
-    shown.frame_locator("iframe").get_by_role("button", name="Go").click()
+    frame.get_by_role("button", name="Go").click()
+    # Playwright learns of what the browser says while it is asked something.
+    until(lambda: shell.page.evaluate("0") or complaints.count(refused), "the browser refuses")
     shell.page.locator(".xterm-helper-textarea").first.focus()
     shell.answers()
     expect(shell.page).to_have_url(re.compile("/w/main/"))
-
-
-def test_nobody_else_may_frame_a_private_preview(
-    shell: Screen, site: Person, complaints: Complaints
-) -> None:
-    works(opened(shell, lambda: row(shell).get_by_role("link", name=str(PORT), exact=True).click()))
-    write(site, "site/thief.html", f"<iframe src='{origin(site)}/'></iframe>")
-    complaints.expect("frame-ancestors", "chrome-error")
-    site.ok("PUT", f"{API}/8125", {"share": "public"})
-    serve(site, 8125)
-    thief = shell.page.context.new_page()
-    thief.goto(f"{origin(site, 8125)}/thief.html")
-
-    def refused() -> bool:
-        thief.evaluate("0")  # Playwright learns of events while it is asked something
-        return "chrome-error:" in thief.frames[-1].url
-
-    until(refused, "the frame is refused", seconds=DEADLINE_SECONDS)
-    site.ok("PUT", f"{API}/8125", {"share": "private"})
 
 
 def test_who_is_not_signed_in_signs_in_and_arrives(
@@ -213,11 +179,17 @@ def test_a_public_preview_is_for_strangers_until_it_ends(
     works(stranger.page)
     assert stranger.page.context.cookies() == []
     expect(row(shell).locator(".guests")).to_contain_text("127.0.0.1")
-    shared("public", seconds=2)
+    shared("public", seconds=3600)
     expect(row(shell)).to_contain_text("ends")
+    end_share(site)
     expect(row(shell)).to_contain_text("Private")
-    stranger.page.reload()
-    expect(stranger.page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(row(shell).locator(".guests")).not_to_contain_text("127.0.0.1")
+
+    def is_asked_who_they_are() -> bool:
+        stranger.page.reload()
+        return "/login" in stranger.page.url
+
+    until(is_asked_who_they_are, "the stranger is led to the panel", seconds=DEADLINE_SECONDS)
 
 
 def test_sharing_is_chosen_in_a_dialog(
@@ -231,7 +203,7 @@ def test_sharing_is_chosen_in_a_dialog(
     box.get_by_role("button", name="Save").click()
     expect(row(shell)).to_contain_text("Public")
     expect(row(shell)).to_contain_text("ends tomorrow")
-    (port,) = [one for one in site.ok("GET", API)["ports"] if one["port"] == PORT]
+    (port,) = [one for one in site.ok("GET", SHARES)["ports"] if one["port"] == PORT]
     assert port["share"] == "public"
     assert port["expires"]
     card = shell.tab().go("/").page.locator(".card.workspace")
@@ -258,7 +230,7 @@ def test_a_port_on_which_nothing_listens_can_be_shared(
     again.get_by_text("Signed-in users", exact=True).click()
     again.get_by_role("button", name="Save").click()
     expect(row(shell, 9999)).to_contain_text("nothing listens")
-    owner.ok("PUT", f"{API}/9999", {"share": "private"})
+    owner.ok("PUT", f"{SHARES}/9999", {"share": "private"})
     expect(row(shell, 9999)).to_have_count(0)
 
 
@@ -268,9 +240,7 @@ def test_the_panel_is_drawn(
 ) -> None:
     shared("users", seconds=3600)
     screen = new_screen(color_scheme=scheme).let_in(site.username).enter()
-    row(screen).get_by_role("button", name=f"Open port {PORT} beside").click()
-    frame = screen.page.locator(".port-page:visible").frame_locator("iframe")
-    works(frame)
+    works(beside(screen))
     assert screen.is_dark() is (scheme == "dark")
     screen.photograph(f"ports-{scheme}")
 

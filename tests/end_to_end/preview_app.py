@@ -81,6 +81,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Sec-WebSocket-Accept", base64.b64encode(accept).decode())
         self.end_headers()
         self.close_connection = True
+        if self.path == "/handshake":
+            said = json.dumps(self.headers.items()).encode()
+            text, close = b"\x81\x7e" + len(said).to_bytes(2, "big") + said, b"\x88\x00"
+            self.connection.sendall(text + close)
+            return
         while data := self.connection.recv(65536):
             self.connection.sendall(data)
 
