@@ -1,6 +1,7 @@
 """A real reverse proxy in front of a server, set up as the documents say, or worse."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -14,9 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from flask import Flask
 
+from orchestrator.settings import Settings
 from tests.conftest import missing
+from tests.end_to_end.server import PROJECT, Server
 from tests.end_to_end.waiting import until
+from web import proxies
 
 
 def program() -> str:
@@ -57,6 +62,18 @@ def certificate(directory: Path, *names: str, days: int = 90) -> tuple[Path, Pat
         )
     )  # fmt: skip
     return chain, private
+
+
+def documented(server: Server, directory: Path, panel: str, apps: str, port: int) -> str:
+    """Return what the documents say for a panel and an apps domain, to listen on ``port``."""
+    chain, key = certificate(directory, panel, f"*.{apps}")
+    settings = Settings(apps_domain=apps, listen=server.host)
+    app = Flask("snippets", template_folder=str(PROJECT / "templates"))
+    with app.app_context():
+        (text,) = (s.text for s in proxies.snippets(settings, panel) if s.program == "nginx")
+    text = text.replace("listen 443 ", f"listen 127.0.0.1:{port} ")
+    text = re.sub(r"\S+/fullchain.pem", str(chain), text)
+    return re.sub(r"\S+/privkey.pem", str(key), text)
 
 
 @contextmanager
