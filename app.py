@@ -20,7 +20,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from io import BufferedReader, BytesIO
+from string import punctuation
 from typing import Any
+from urllib.parse import quote
 
 import gevent
 from gevent.event import Event
@@ -113,7 +115,10 @@ class HijackHandler(WSGIHandler):
         """Return the request's first line."""
         head = self._head
         assert head is not None
-        return f"{head.method.decode()} {head.target.decode('latin-1')} HTTP/1.{head.minor}\r\n"
+        # pywsgi splits at every space of Latin-1, such as the second byte of an "à".
+        raw = head.target
+        target = raw.decode() if raw.isascii() else quote(raw, punctuation)
+        return f"{head.method.decode()} {target} HTTP/1.{head.minor}\r\n"
 
     def MessageClass(self, *_: Any) -> Any:
         """Return the fields of the request's head."""

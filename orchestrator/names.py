@@ -75,6 +75,11 @@ def parse_authority(text: str) -> tuple[str, str]:
     return parse_host(host), port
 
 
+def is_own_machine(host: str) -> bool:
+    """Return whether every browser takes a host's name for its own: W3C Secure Contexts, 3.1."""
+    return host == "localhost" or host.endswith(".localhost")
+
+
 def is_port(text: str) -> bool:
     """Return whether ``text`` is the number of a port as it is written."""
     return re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) is not None and int(text) < 65536

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import BadInput
-from orchestrator.names import parse_authority, parse_host
+from orchestrator.names import is_own_machine, parse_authority, parse_host
 
 PREFIX = "ROOTBLOOD_"
 FILE_NAME = "rootblood.toml"
@@ -77,8 +77,8 @@ class Settings:
         "listens on them itself."
     )  # fmt: skip
     panel_url: str = _setting(
-        "", "Where browsers reach the panel, as https://panel.example.org: where previews send who "
-        "has not signed in. Needed for links to previews unless they are below localhost."
+        "", "Where browsers reach the panel, as https://panel.example.org: from there, and from "
+        "nowhere else, previews are opened. Needed unless previews are at localhost or below it."
     )  # fmt: skip
     trusted_proxies: int = _setting(
         0, "Reverse proxies in front whose X-Forwarded-* headers count.", unit="proxies"
@@ -230,9 +230,17 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _check_panel(settings: Settings) -> None:
-    """Raise BadInput where the panel is on a host of previews: nobody could reach it there."""
+    """Raise BadInput where previews and the panel cannot be told apart, or find each other."""
     panel = settings.panel_url.partition("://")[2].partition(":")[0]
     domain = settings.apps_domain.partition(":")[0]
+    where = settings.apps_host or domain
+    if not panel and not is_own_machine(where):
+        # What a request says of the host it came to, anybody may say.
+        raise BadInput(
+            f"{PREFIX}PANEL_URL is needed where previews are at {where}",
+            field=f"{PREFIX}PANEL_URL",
+            hint="Set it to where browsers reach the panel, such as https://panel.example.org.",
+        )
     if settings.apps_host:
         name, shut_out = "APPS_HOST", panel == settings.apps_host
     else:

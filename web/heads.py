@@ -7,6 +7,7 @@ characters, two lengths. Section numbers are those of RFC 9112.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -25,6 +26,8 @@ _REQUEST_LINE = re.compile(rb"(%s+) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])" % _T
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})( [\t\x20-\x7e\x80-\xff]*)?")
 _BLOCK = re.compile(rb"(?:%s)*\r\n" % FIELD_LINE)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+# What any parser would take for the end of a head, so that ours ends no later than another's.
+_END = re.compile(rb"\n\r?\n")
 
 Line = tuple[bytes, bytes]
 """A field's name in lower case, and its whole line as it came, without the end."""
@@ -98,6 +101,29 @@ class ResponseHead:
     length: int | None
     chunked: bool
     options: frozenset[bytes]
+
+
+def cut(data: bytes, receive: Callable[[], bytes], whose: str) -> tuple[bytes, bytes]:
+    """Return a head with its empty line, and what came behind it; b"" where none began.
+
+    ``data`` came already, ``receive`` returns what comes next, b"" at the end. ``whose`` head it is
+    says the error. Raises: Malformed when it is cut off or too large; what ``receive`` does.
+    """
+    seen = 0
+    while (end := _END.search(data, seen)) is None:
+        if len(data) > HEAD_BYTES:
+            raise Malformed(f"the {whose}'s head is too large")
+        received = receive()
+        if not received:
+            if data:
+                raise Malformed(f"the {whose}'s head is cut off")
+            return b"", b""
+        seen = max(0, len(data) - 2)
+        data += received
+    size = end.end()
+    if size > HEAD_BYTES:
+        raise Malformed(f"the {whose}'s head is too large")
+    return data[:size], data[size:]
 
 
 def parse_request(head: bytes) -> RequestHead:

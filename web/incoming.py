@@ -3,11 +3,10 @@
 pywsgi takes an :class:`Incoming` for the file that it reads requests from.
 """
 
-import re
 import socket
 import time
 
-from web.heads import HEAD_BYTES, Malformed
+from web.heads import cut
 
 HEAD_SECONDS = 20.0
 """For a whole request head, so that nobody holds connections by sending it drop by drop."""
@@ -15,14 +14,11 @@ IDLE_SECONDS = 75.0
 """Between requests, between pieces of a body, and for a client that does not read."""
 PIECE_BYTES = 65536
 
-# What any parser would take for the end of a head, so that ours ends no later than another's.
-_END = re.compile(rb"\n\r?\n")
-
 
 class Incoming:
     """The reading side of a client's socket. Every wait is bounded by ``IDLE_SECONDS``."""
 
-    __slots__ = ("_buffer", "_fresh", "closed", "sock")
+    __slots__ = ("_buffer", "_deadline", "_fresh", "closed", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         sock.settimeout(IDLE_SECONDS)
@@ -30,35 +26,19 @@ class Incoming:
         self.closed = False
         self._buffer = b""
         self._fresh = True
+        self._deadline = 0.0
+        """Of the head that has begun to come; 0 before."""
 
     def head(self) -> bytes:
         """Return the next request's head with its empty line; b"" when the client said goodbye.
 
         Raises: Malformed when it is cut off or too large; OSError, TimeoutError among them.
         """
-        data = self._buffer
-        deadline = None
-        if self._fresh or data:
-            deadline = time.monotonic() + HEAD_SECONDS
+        begins = self._fresh or self._buffer
+        self._deadline = time.monotonic() + HEAD_SECONDS if begins else 0.0
         self._fresh = False
-        seen = 0
-        while (end := _END.search(data, seen)) is None:
-            if len(data) > HEAD_BYTES:
-                raise Malformed("the request's head is too large")
-            received = self._receive_until(deadline)
-            if not received:
-                if data:
-                    raise Malformed("the request's head is cut off")
-                return b""
-            if deadline is None:
-                deadline = time.monotonic() + HEAD_SECONDS
-            seen = max(0, len(data) - 2)
-            data += received
-        size = end.end()
-        if size > HEAD_BYTES:
-            raise Malformed("the request's head is too large")
-        self._buffer = data[size:]
-        return data[:size]
+        head, self._buffer = cut(self._buffer, self._receive, "request")
+        return head
 
     def piece(self, limit: int = PIECE_BYTES) -> bytes:
         """Return what is there already, or what comes next; b"" is the end. Raises: OSError."""
@@ -120,10 +100,13 @@ class Incoming:
         """Read no more; the socket is its owner's."""
         self.closed = True
 
-    def _receive_until(self, deadline: float | None) -> bytes:
-        if deadline is None:
-            return self.sock.recv(PIECE_BYTES)
-        left = deadline - time.monotonic()
+    def _receive(self) -> bytes:
+        """Return what comes next of a head. Raises: OSError, TimeoutError when it is late."""
+        if not self._deadline:
+            data = self.sock.recv(PIECE_BYTES)
+            self._deadline = time.monotonic() + HEAD_SECONDS
+            return data
+        left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the request's head took too long")
         self.sock.settimeout(left)

@@ -69,17 +69,20 @@ def open_preview() -> BaseResponse:
     label = Label.parse(request.args.get("host", ""))
     preview = shares.require(label, user, utcnow())
     panel = f"{request.scheme}://{request.host}".lower()
-    known = gate_of(current_app).panel_url
-    if known and panel != known:
+    gate = gate_of(current_app)
+    if not gate.leads_from(request.scheme, request.host):
+        known = "ROOTBLOOD_PANEL_URL has to say where that is: ask the administrator."
         raise Forbidden(
-            "Previews are opened from the panel's own address", hint=f"Open it at {known}."
+            "Previews are opened from the panel's own address",
+            hint=f"Open it at {gate.panel_url}." if gate.panel_url else known,
         )
+    has_state, proof = "state" in request.args, request.args.get("panel", "")
+    # Who comes back with a state has been at the preview's origin, and shows what it was given.
+    if _is_for_anothers_frame() and not (has_state and gate.is_proven(preview.label, proof)):
+        raise Forbidden("Previews are shown in the panel's own frames alone")
     onward = {"to": local_path(request.args.get("to", "/"))}
-    if "state" not in request.args:
-        dest, site = (request.headers.get(f"Sec-Fetch-{name}", "") for name in ("Dest", "Site"))
-        if dest in ("iframe", "frame") and site != "same-origin":
-            raise Forbidden("Previews are shown in the panel's own frames alone")
-        step, onward["panel"] = BEGIN, gate_of(current_app).prove_panel(preview.label, panel)
+    if not has_state:
+        step, onward["panel"] = BEGIN, gate.prove_panel(preview.label, panel)
     elif not _STATE.fullmatch(request.args["state"]):
         raise BadInput("That is not a state", field="state")
     else:
@@ -92,3 +95,12 @@ def open_preview() -> BaseResponse:
     # The panel's own pages frame previews, which begin here.
     response.headers["Content-Security-Policy"] = content_policy(frame_ancestors="'self'")
     return response
+
+
+def _is_for_anothers_frame() -> bool:
+    """Return whether an origin that is not the panel's has led the browser here, within a page.
+
+    Previews may be of one site with the panel, and then frames of an app have the panel's cookie.
+    """
+    dest, site = (request.headers.get(f"Sec-Fetch-{name}", "") for name in ("Dest", "Site"))
+    return dest not in ("", "document") and site != "same-origin"  # "object" is a frame, too

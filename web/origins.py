@@ -1,10 +1,11 @@
 """What browsers make of an origin."""
 
+from orchestrator.names import is_own_machine
+
 
 def is_trusted(scheme: str, authority: str) -> bool:
     """Return whether browsers take ``Secure`` cookies from it, and so the prefix ``__Host-``.
 
-    ``localhost`` and what is below it leads to the reader's own machine: W3C Secure Contexts, 3.1.
+    They do from their own machine's without TLS.
     """
-    name = authority.lower().partition(":")[0]
-    return scheme == "https" or name == "localhost" or name.endswith(".localhost")
+    return scheme == "https" or is_own_machine(authority.lower().partition(":")[0])

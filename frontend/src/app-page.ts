@@ -6,7 +6,7 @@ import { boot, byId, setText } from "./lib/dom";
 /** Until then nobody wants to read what it writes. */
 const PATIENCE_MS = 4000;
 
-const start = boot<{ workspace: string; id: string; title: string }>();
+const start = boot<{ workspace: string; id: string; title: string; asks: boolean }>();
 const api = new AppsApi(start.workspace);
 let began = 0;
 
@@ -33,6 +33,7 @@ async function go(): Promise<void> {
   began = performance.now();
   show(true, `Starting ${start.title} …`, `In the workspace ${start.workspace}. This page goes there by itself.`);
   write("");
+  byId("app-more").hidden = false;
   try {
     const app = await api.run(start.id, follow);
     // Not a step back to here: "back" would lead there again.
@@ -44,5 +45,7 @@ async function go(): Promise<void> {
   }
 }
 
-byId("app-again").addEventListener("click", () => void go());
-void go();
+const again = byId<HTMLButtonElement>("app-again");
+again.addEventListener("click", () => void go());
+again.disabled = false;
+if (!start.asks) void go();

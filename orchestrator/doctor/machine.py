@@ -121,7 +121,9 @@ def _engine(platform: Platform) -> Iterator[Finding]:
     try:
         images = platform.engine.images()
     except EngineError as error:
-        yield Finding("engine", Verdict.FAIL, error.message, error.hint)
+        # What the engine says may name its address: that is the administrator's.
+        hint = f"{error.message}. {error.hint}"
+        yield Finding("engine", Verdict.FAIL, f"{error.title}.", hint)
         return
     yield Finding("engine", Verdict.OK, "The container engine answers.")
     if BUILT_IN.image in images:

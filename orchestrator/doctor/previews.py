@@ -18,6 +18,13 @@ def examine(settings: Settings, panel: str) -> Iterator[Finding]:
         yield _by_port(settings, host)
     else:
         yield _by_name(settings.apps_domain.partition(":")[0], host)
+    known = settings.panel_url
+    if known and panel not in ("", known):
+        yield Finding(
+            "panel-url", Verdict.WARN,
+            f"Previews are opened from {known}, and not from {panel}, where you are.",
+            "Open the panel there, or set ROOTBLOOD_PANEL_URL to where browsers are. " + _GUIDE,
+        )  # fmt: skip
 
 
 def nobodys(settings: Settings) -> tuple[str, str]:
@@ -68,7 +75,7 @@ def _by_name(domain: str, panel: str) -> Finding:
             return Finding("apps", Verdict.OK, f"{shown}.")
         return Finding(
             "apps", Verdict.WARN, f"{shown}: browsers on other machines cannot open them.",
-            "Set ROOTBLOOD_APPS_DOMAIN, or ROOTBLOOD_APPS_HOST and ROOTBLOOD_APPS_PORTS. " + _GUIDE,
+            "Set ROOTBLOOD_PANEL_URL, and ROOTBLOOD_APPS_DOMAIN or ROOTBLOOD_APPS_HOST. " + _GUIDE,
         )  # fmt: skip
     if panel and site(panel) == site(domain):
         return Finding(

@@ -6,6 +6,7 @@ that one lose its port that was used longest ago, those that are shared last.
 """
 
 import time
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, case, exists, select, update
@@ -56,6 +57,8 @@ class AppsPorts:
         self._labels: dict[int, Label] = {}
         self._looked_at = -KNOWN_SECONDS
         self._used: dict[Label, datetime] = {}
+        self._left: dict[int, float] = {}
+        """Since when a port is free, as far as this process saw it."""
 
     def covers(self, host: str) -> bool:
         """Return whether a ``Host``, with whatever port, is the one of previews."""
@@ -93,6 +96,10 @@ class AppsPorts:
         """Return None: where the panel is does not show from here."""
         return None
 
+    def follows(self, label: Label, scheme: str, host: str, panel: str) -> bool:
+        """Return whether who sees the panel at that origin sees the preview at the other."""
+        return panel.startswith(f"{scheme}://")
+
     def used(self, label: Label, now: datetime) -> None:
         """Note that somebody uses the preview. No transaction may be open."""
         last = self._used.get(label)
@@ -117,8 +124,15 @@ class AppsPorts:
         )
         rows = db.session.execute(query).all()
         end_reading()
-        self._labels = {port: Label(app, name, user) for port, app, name, user in rows}
+        labels = {port: Label(app, name, user) for port, app, name, user in rows}
+        self._note_left(labels)
+        self._labels = labels
         self._looked_at = time.monotonic()
+
+    def _note_left(self, taken: Collection[int]) -> None:
+        now = time.monotonic()
+        self._left |= {port: now for port in self._labels if port not in taken}
+        self._labels = {port: one for port, one in self._labels.items() if port in taken}
 
     def _berth(self, label: Label, now: datetime) -> int:
         workspace_id, owner_id = self._workspace(label)
@@ -175,7 +189,10 @@ class AppsPorts:
                     hint="Close a preview that you do not need and try again in some minutes.",
                 )
             return port
-        port = next((port for port in self._ports if port not in taken), None)
+        self._note_left(taken)
+        free = [port for port in self._ports if port not in taken]
+        # What the last one left in browsers there is old by then.
+        port = min(free, key=lambda port: self._left.get(port, 0.0), default=None)
         port = self._given_up(now) if port is None else port
         if port is None:
             raise Conflict(

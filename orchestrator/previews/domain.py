@@ -56,6 +56,10 @@ class AppsDomain:
         port = port_of(host)
         return f"{scheme}://localhost" + (f":{port}" if port else "")
 
+    def follows(self, label: Label, scheme: str, host: str, panel: str) -> bool:
+        """Return whether who sees the panel at that origin sees the preview at the other."""
+        return self.origin(label, *panel.split("://")) == f"{scheme}://{host}".lower()
+
     def _at(self, name: str, scheme: str, panel_host: str) -> str:
         port = self.port or port_of(panel_host)
         standard = {"http": "80", "https": "443"}.get(scheme)

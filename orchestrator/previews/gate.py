@@ -8,6 +8,7 @@ from time import monotonic
 from models import ActiveSession, Kind, State, User, end_reading, utcnow
 from orchestrator import tokens
 from orchestrator.errors import Conflict
+from orchestrator.names import is_own_machine
 from orchestrator.platform import Context, Platform
 from orchestrator.previews import (
     Decision,
@@ -20,12 +21,14 @@ from orchestrator.previews import (
     tickets,
 )
 from orchestrator.previews.berths import choose
+from orchestrator.previews.domain import host_of
 from orchestrator.previews.shares import Preview
 from orchestrator.previews.viewers import Viewer
 
 REMEMBERED_SECONDS = 1.5
 """How long a decision holds by itself. What ends a right in this process drops it at once."""
 REMEMBERED_MOST = 4096
+_LOOPBACK = ("127.0.0.1", "[::1]")
 STRANGERS_MOST = 100
 """Of one preview, that its owner sees one by one."""
 
@@ -104,6 +107,17 @@ class Gate:
         """Return what a browser keeps to show which preview's storage it has; none can make it."""
         return panels.mark(self._secret, label)
 
+    def leads_from(self, scheme: str, host: str) -> bool:
+        """Return whether previews are opened by who sees the panel there.
+
+        A ``Host`` is anybody's word. So it has to be as the setting says, or, without one, a name
+        that leads every browser to its own machine.
+        """
+        if self.panel_url:
+            return f"{scheme}://{host}".lower() == self.panel_url
+        name = host_of(host)
+        return is_own_machine(name) or name in _LOOPBACK
+
     def prove_panel(self, label: Label, origin: str) -> str:
         """Return what shows a preview's origin that its panel is at ``origin``."""
         return panels.prove(self._secret, label, origin, utcnow())
@@ -116,12 +130,14 @@ class Gate:
         """Return the panel's origin for a browser that sees the preview at ``scheme``, ``host``.
 
         None where neither a setting nor ``proof`` tells. A proof says where somebody reached the
-        panel by whatever name, so it counts only where no setting does.
+        panel by a name of its machine, so it counts only where no setting does.
         """
         if self.panel_url:
             return self.panel_url
         shown = panels.proven(self._secret, label, proof, utcnow()) if proof else None
-        return shown or self.domain.panel(scheme, host)
+        if shown and self.domain.follows(label, scheme, host, shown):
+            return shown
+        return self.domain.panel(scheme, host)
 
     def _judge(
         self, label: Label, secrets: Sequence[str], token: str | None, address: str, now: datetime

@@ -35,6 +35,22 @@ class Port:
     audience: Audience = Audience.PRIVATE
     expires_at: datetime | None = None
     guests: tuple[Guest, ...] = ()
+    known: bool = True
+    """Whether ``listener`` is what was found, and not what could not be looked for."""
+
+    @property
+    def listens(self) -> bool | None:
+        """Whether something does, None where that is unknown."""
+        return self.listener is not None if self.known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The ports of a workspace, in order."""
+
+    ports: list[Port]
+    known: bool
+    """False while the engine does not answer: what listens is missing then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +61,14 @@ class Company:
     guests: dict[int, tuple[Guest, ...]]
 
 
-def listeners(platform: Platform, workspace: Workspace) -> list[Listener]:
-    """Return what listens; nothing where the engine cannot tell for the moment."""
+def listeners(platform: Platform, workspace: Workspace) -> list[Listener] | None:
+    """Return what listens, None where the engine cannot tell for the moment."""
     if workspace.state is not State.RUNNING:
         return []
     try:
         found = platform.engine.listeners(workspace.container)
     except EngineError:
-        return []
+        return None
     return [one for one in found if is_previewable(one.port)]
 
 
@@ -75,22 +91,24 @@ def company(workspace: Workspace, now: datetime) -> Company:
     return Company(shared, {port: tuple(people.values()) for port, people in guests.items()})
 
 
-def joined(workspace: Workspace, heard: Sequence[Listener], known: Company) -> list[Port]:
-    """Return every port that listens or is shared, in order."""
-    by_port = {one.port: one for one in heard}
-    username = workspace.user.username
-    return [
+def joined(workspace: Workspace, heard: Sequence[Listener] | None, company: Company) -> Listing:
+    """Return every port that listens, as far as that is known, or is shared."""
+    by_port = {one.port: one for one in heard or ()}
+    known, username = heard is not None, workspace.user.username
+    found = [
         Port(
             Label(port, workspace.name, username),
             by_port.get(port),
-            *known.shared.get(port, (Audience.PRIVATE, None)),
-            guests=known.guests.get(port, ()),
+            *company.shared.get(port, (Audience.PRIVATE, None)),
+            guests=company.guests.get(port, ()),
+            known=known,
         )
-        for port in sorted(by_port.keys() | known.shared.keys())
+        for port in sorted(by_port.keys() | company.shared.keys())
     ]
+    return Listing(found, known)
 
 
-def listed(platform: Platform, workspace: Workspace, now: datetime) -> list[Port]:
+def listed(platform: Platform, workspace: Workspace, now: datetime) -> Listing:
     """Return the workspace's ports as they are at this moment."""
     known = company(workspace, now)
     return joined(workspace, listeners(platform, workspace), known)
@@ -98,5 +116,7 @@ def listed(platform: Platform, workspace: Workspace, now: datetime) -> list[Port
 
 def one(platform: Platform, workspace: Workspace, port: int, now: datetime) -> Port:
     """Return one port, whether it listens and is shared or not."""
-    found = {row.label.port: row for row in listed(platform, workspace, now)}
-    return found.get(port) or Port(Label(port, workspace.name, workspace.user.username), None)
+    listing = listed(platform, workspace, now)
+    found = {row.label.port: row for row in listing.ports}
+    label = Label(port, workspace.name, workspace.user.username)
+    return found.get(port) or Port(label, None, known=listing.known)

@@ -8,7 +8,7 @@ from models import Workspace, db, utcnow
 from orchestrator.errors import BadInput
 from orchestrator.platform import Context, Platform
 from orchestrator.previews import ports
-from orchestrator.previews.ports import Port
+from orchestrator.previews.ports import Listing
 
 LOOK_SECONDS = 1.0
 """How often to look for listeners, while a page is there to be told."""
@@ -25,7 +25,7 @@ class PortWatch:
         platform: Platform,
         workspace: Workspace,
         context: Context,
-        written: Callable[[list[Port]], str],
+        written: Callable[[Listing], str],
     ) -> None:
         self._platform = platform
         self._workspace_id = workspace.id

@@ -6,15 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Locator, expect
 
-from orchestrator.settings import Settings
 from tests.browser.screen import CUT_OFF, REFUSED, Complaints, Screen
 from tests.end_to_end.person import PASSWORD, Person
-from tests.end_to_end.server import PROJECT, Server, free_port
-from tests.nginx import certificate, nginx
-from web import proxies
+from tests.end_to_end.server import Server, free_port
+from tests.nginx import documented, nginx
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -30,7 +27,10 @@ QUIET_MS = 90_000
 @pytest.fixture(scope="module")
 def server(make_server: Callable[..., Server]) -> Server:
     """A server that believes one proxy."""
-    started = make_server(trusted_proxies=1, apps_domain=APPS, egress="off", storage="plain")
+    started = make_server(
+        trusted_proxies=1, apps_domain=APPS, panel_url=f"https://{PANEL}", egress="off",
+        storage="plain",
+    )  # fmt: skip
     Person(started.start(), "boss")
     return started
 
@@ -42,14 +42,7 @@ class Front:
         self.port = free_port()
         self._directory = directory
         self._stack = ExitStack()
-        chain, key = certificate(directory, PANEL, f"*.{APPS}")
-        settings = Settings(apps_domain=APPS, listen=server.host)
-        app = Flask("snippets", template_folder=str(PROJECT / "templates"))
-        with app.app_context():
-            (text,) = (s.text for s in proxies.snippets(settings, PANEL) if s.program == "nginx")
-        text = text.replace("listen 443 ", f"listen 127.0.0.1:{self.port} ")
-        text = re.sub(r"\S+/fullchain.pem", str(chain), text)
-        self._good = re.sub(r"\S+/privkey.pem", str(key), text)
+        self._good = documented(server, directory, PANEL, APPS, self.port)
 
     def start(self, damage: Callable[[str], str] = str) -> None:
         """Run with what ``damage`` makes of the good configuration, instead of what ran before."""

@@ -27,11 +27,7 @@ TOOL = "#!/bin/sh\nexec python3 -m http.server 8093 --bind 127.0.0.1\n"
 @pytest.fixture(scope="module")
 def owner(server: Server) -> Person:
     """Somebody whose workspace has apps."""
-    Visit(server, "boss").submit(
-        "/admin/templates", name="box", title="Box", description="", image="chaospine:1.0.0",
-        cpus="1", memory_mib="512", pids="256", ports="", read_only_root="on", enabled="on",
-        apps=LINES,
-    )  # fmt: skip
+    Visit(server, "boss").offer("box", apps=LINES)
     person = Person(server)
     person.ok("POST", "/api/v1/workspaces", {"name": "one", "template": "box"})
     return person

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,15 @@ def test_a_server_that_does_not_run_is_looked_at_all_the_same(ask: Ask, tmp_path
     assert verdicts(found, "server", "engine", "image", "database") == ["warn", "ok", "ok", "-"]
     assert code == 1
     assert not (tmp_path / "none" / "rootblood.db").exists(), "looking makes nothing"
+
+
+def test_before_the_set_up_it_says_so(tmp_path: Path) -> None:
+    script = tmp_path / "script" / "doctor"
+    script.parent.mkdir()
+    shutil.copy(PROJECT / "script/doctor", script)
+    done = subprocess.run([str(script)], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Nothing is set up here yet: run script/setup, then look again.\n"
 
 
 def test_another_installations_server_is_not_taken_for_this_ones(ask: Ask, tmp_path: Path) -> None:

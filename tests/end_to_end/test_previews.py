@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from docker import APIClient
-from flask import __file__ as flask_file
 
+from tests.end_to_end.carrying import flask_packages
 from tests.end_to_end.person import Person, execute
 from tests.end_to_end.server import Server
 from tests.end_to_end.waiting import until
@@ -22,7 +22,6 @@ from tests.wire import client_frame, receive, receive_all, receive_head, websock
 pytestmark = pytest.mark.engine
 
 APP = Path(__file__).with_name("preview_app.py")
-PACKAGES = "flask werkzeug jinja2 click itsdangerous blinker markupsafe".split()
 FLASK = """
 from flask import Flask, redirect, request, send_file, session
 app = Flask(__name__)
@@ -80,11 +79,8 @@ def owner(server: Server, docker_client: APIClient) -> Person:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         tar.add(APP, "preview_app.py")
-        for name in PACKAGES:
-            # With what says its version.
-            for path in Path(flask_file).parents[1].glob(f"{name}-*.dist-info"):
-                tar.add(path, f"packages/{path.name}")
-            tar.add(Path(flask_file).parents[1] / name, f"packages/{name}")
+        for name, path in flask_packages().items():
+            tar.add(path, name)
         text = tarfile.TarInfo("app.py")
         text.size = len(FLASK)
         tar.addfile(text, io.BytesIO(FLASK.encode()))

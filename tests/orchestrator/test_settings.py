@@ -120,6 +120,25 @@ def test_a_panel_beside_its_previews_is_well(given: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
+    "given",
+    [{"apps_domain": "apps.test"}, {"apps_domain": "apps.test:8443"}, {"apps_host": "apps.test"},
+     {"apps_domain": "notlocalhost"}],
+)  # fmt: skip
+def test_previews_for_others_need_to_know_where_the_panel_is(given: dict[str, str]) -> None:
+    """Else who asks for a page by whatever name of the server would be the one to say."""
+    with pytest.raises(BadInput, match=next(iter(given.values())).partition(":")[0]) as caught:
+        read(**given)
+    assert caught.value.field == "ROOTBLOOD_PANEL_URL"
+    assert "https://" in caught.value.hint
+    assert read(panel_url="https://panel.test", **given)
+
+
+@pytest.mark.parametrize("name", ["apps_domain", "apps_host"])
+def test_previews_on_ones_own_machine_need_not(name: str) -> None:
+    assert read(**{name: "apps.localhost"})
+
+
+@pytest.mark.parametrize(
     ("given", "origin"),
     [("https://p.test:443", "https://p.test"), ("http://p.test:80", "http://p.test"),
      ("http://p.test:443", "http://p.test:443"), ("https://p.test:80", "https://p.test:80")],
@@ -131,7 +150,7 @@ def test_the_panels_address_is_written_as_browsers_do(given: str, origin: str) -
 @given(st.from_regex(r"[a-z0-9.:-]{1,70}", fullmatch=True))
 def test_every_apps_domain_that_can_be_set_is_one(text: str) -> None:
     with suppress(BadInput):
-        assert AppsDomain.parse(read(apps_domain=text).apps_domain)
+        assert AppsDomain.parse(read(apps_domain=text, panel_url="https://panel").apps_domain)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,17 @@ def test_to_start_one_wakes_its_workspace(app: Flask, bob: Visitor) -> None:
 def test_the_page_names_the_app_and_its_workspace(bob: Visitor) -> None:
     page = bob.get("/w/web/apps/docs").text
     assert "Starting Docs &amp; more" in page
-    assert '{"id": "docs", "title": "Docs \\u0026 more", "workspace": "web"}' in page
+    boot = '{"asks": false, "id": "docs", "title": "Docs \\u0026 more", "workspace": "web"}'
+    assert boot in page
+
+
+@pytest.mark.parametrize(
+    ("site", "asks"),
+    [("cross-site", True), ("same-site", True), ("same-origin", False), ("none", False)],
+)
+def test_where_another_site_led_the_page_asks_first(bob: Visitor, site: str, asks: bool) -> None:
+    page = bob.get("/w/web/apps/docs", headers={"Sec-Fetch-Site": site}).text
+    assert ('"asks": true' in page, "Start Docs &amp; more?" in page) == (asks, asks)
 
 
 def test_templates_say_which_apps_they_have(bob: Visitor) -> None:

@@ -42,6 +42,13 @@ def test_the_dashboard_warns_where_nothing_protects_homes(
     assert SAID not in ann.get("/account").text
 
 
+def test_who_cannot_sign_in_is_told_of_the_operators_doctor(app: Flask) -> None:
+    """The page needs a sign-in, and what stands in its way may be a proxy."""
+    stranger = app.test_client()
+    assert stranger.get("/doctor").status_code == 303
+    assert "<code>script/doctor</code>" in stranger.get("/login").text
+
+
 def test_the_server_says_what_it_sees_of_a_request(ann: Visitor, bob: Visitor) -> None:
     seen = ann.get("/api/v1/doctor/seen", headers={"X-Forwarded-Proto": "https"}).json
     assert (seen["scheme"], seen["host"]) == ("http", "localhost")

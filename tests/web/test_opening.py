@@ -26,6 +26,15 @@ def share(app: Flask, audience: Audience) -> None:
         )
 
 
+def signed_in_at(origin: str, app: Flask, bob: Visitor) -> Visitor:
+    """Return Bob's browser where it sees the panel at ``origin``."""
+    visitor = Visitor(app, "bob", bob.password)
+    visitor.get("/login", base_url=origin)
+    form = {"username": "bob", "password": bob.password}
+    assert visitor.post("/login", form, base_url=origin).status_code == 303
+    return visitor
+
+
 def onward(answer: TestResponse) -> tuple[str, dict[str, str]]:
     """Return where a redirect leads, and with what."""
     assert answer.status_code == 303, answer.text
@@ -59,6 +68,38 @@ def test_where_the_panel_is_known_no_other_address_gives_tickets_or_proofs(
     assert gate_of(app).panel(label, "http", f"{label}.localhost", proof) == "http://localhost:8000"
 
 
+@pytest.mark.parametrize("host", ["localhost:8000", "panel.localhost", "127.0.0.1", "[::1]:8000"])
+def test_without_a_setting_the_panel_is_on_the_browsers_own_machine(
+    app: Flask, bob: Visitor, bobs: str, host: str
+) -> None:
+    page = signed_in_at(f"http://{host}", app, bob).get(OPEN, base_url=f"http://{host}")
+    assert page.status_code == 303
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.test", "192.0.2.7:8000", "notlocalhost", "localhost.evil.test", "127.0.0.1.evil"]
+)
+def test_no_other_name_of_the_server_leads_into_previews(
+    app: Flask, bob: Visitor, bobs: str, host: str
+) -> None:
+    """Whoever connects may say any ``Host``, and would be given a proof that it is the panel's."""
+    visitor = signed_in_at(f"http://{host}", app, bob)
+    for path in (OPEN, f"{OPEN}&state={STATE}"):
+        page = visitor.get(path, base_url=f"http://{host}")
+        assert (page.status_code, "ROOTBLOOD_PANEL_URL" in page.text) == (403, True)
+
+
+def test_a_panel_proves_nothing_for_another_ports_previews(app: Flask) -> None:
+    label, gate = Label(5173, "web", "bob"), gate_of(app)
+    for panel, port, where in (
+        ("http://127.0.0.1:8000", 8000, "http://127.0.0.1:8000"),
+        ("http://localhost:6666", 8000, "http://localhost:8000"),
+        ("https://localhost:8000", 8000, "http://localhost:8000"),
+    ):
+        proof = gate.prove_panel(label, panel)
+        assert gate.panel(label, "http", f"{label}.localhost:{port}", proof) == where
+
+
 def test_a_state_is_answered_with_a_ticket(bob: Visitor, bobs: str) -> None:
     answer = bob.get(f"{OPEN}&state={STATE}&to=/x")
     where, given = onward(answer)
@@ -70,12 +111,19 @@ def test_a_state_is_answered_with_a_ticket(bob: Visitor, bobs: str) -> None:
     assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
 
 
-def test_only_the_panels_own_page_opens_previews_in_frames(bob: Visitor, bobs: str) -> None:
+@pytest.mark.parametrize("dest", ["iframe", "frame", "object", "embed"])
+def test_only_the_panels_own_page_opens_previews_in_frames(
+    bob: Visitor, bobs: str, dest: str
+) -> None:
+    with_state = f"{OPEN}&state={STATE}"
+    proof = onward(bob.get(OPEN))[1]["panel"]
     for site, status in (("same-origin", 303), ("same-site", 403), ("cross-site", 403)):
-        headers = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
+        headers = {"Sec-Fetch-Dest": dest, "Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate"}
         assert bob.get(OPEN, headers=headers).status_code == status
-        # By then the preview's origin, which is another, has had its turn.
-        assert bob.get(f"{OPEN}&state={STATE}", headers=headers).status_code == 303
+        assert bob.get(with_state, headers=headers).status_code == status
+        # The preview's origin, which is another, has had its turn, and brings what it was given.
+        assert bob.get(f"{with_state}&panel={proof}", headers=headers).status_code == 303
+        assert bob.get(f"{OPEN}&panel={proof}", headers=headers).status_code == status
 
 
 def test_who_is_not_signed_in_signs_in_first_and_is_led_on(

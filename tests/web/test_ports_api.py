@@ -5,6 +5,7 @@ import pytest
 from flask import Flask
 
 from models import utcnow
+from orchestrator.errors import EngineUnreachable
 from tests.engine import WatchedEngine
 from tests.visitor import Visitor
 
@@ -20,7 +21,7 @@ def put(visitor: Visitor, port: int = 5173, **body: object) -> dict:
 def test_ports_are_listed_with_their_addresses(
     app: Flask, engine: WatchedEngine, bob: Visitor, bobs: str
 ) -> None:
-    assert bob.api("GET", ONE).json == {"ports": []}
+    assert bob.api("GET", ONE).json == {"known": True, "ports": []}
     bob.api("POST", "/api/v1/workspaces/web/start")
     engine.listen(5173)
     (port,) = bob.api("GET", ONE, base_url="http://localhost:8000").json["ports"]
@@ -47,7 +48,18 @@ def test_a_port_is_shared_until_a_moment(bob: Visitor, bobs: str) -> None:
         }
     ]
     assert put(bob, share="private", expires=until)["expires"] is None
-    assert bob.api("GET", ONE).json == {"ports": []}
+    assert bob.api("GET", ONE).json["ports"] == []
+
+
+def test_what_listens_is_unknown_while_the_engine_does_not_answer(
+    engine: WatchedEngine, bob: Visitor, bobs: str
+) -> None:
+    bob.api("POST", "/api/v1/workspaces/web/start")
+    put(bob, share="users")
+    engine.failing["listeners"] = EngineUnreachable()
+    answer = bob.api("GET", ONE).json
+    assert (answer["known"], [port["listening"] for port in answer["ports"]]) == (False, [None])
+    assert put(bob, share="public")["listening"] is None
 
 
 @pytest.mark.parametrize(
@@ -59,6 +71,8 @@ def test_a_port_is_shared_until_a_moment(bob: Visitor, bobs: str) -> None:
         ({"share": "users", "expires": 4102444800}, "expires"),
         ({"share": "users", "expires": "2100-01-01T00:00:00"}, "expires"),
         ({"share": "users", "expires": "2001-01-01T00:00:00Z"}, "expires"),
+        ({"share": "users", "expires": "9999-12-31T23:59:59-23:59"}, "expires"),
+        ({"share": "users", "expires": "0001-01-01T00:00:00+23:59"}, "expires"),
         ({"share": "users", "port": 80}, "port"),
     ],
 )

@@ -10,7 +10,7 @@ from orchestrator import access
 from orchestrator.access import Right
 from orchestrator.errors import Conflict, NotFound
 from orchestrator.previews import ports, shares, watching
-from orchestrator.previews.ports import Port
+from orchestrator.previews.ports import Listing, Port
 from orchestrator.previews.watching import PortWatch
 from web.api.inside import ONE, running
 from web.api.operation import operation
@@ -24,6 +24,10 @@ from web.upgrade import require_same_origin
 WATCHES = Bounds(
     Kind.PORTS, 20, watching.MESSAGE_BYTES, "The ports of this workspace are watched 20 times"
 )
+
+
+def _listed(shown: Callable[[Port], Shown], listing: Listing) -> Ports:
+    return Ports(ports=list(map(shown, listing.ports)), known=listing.known)
 
 
 def _writer() -> Callable[[Port], Shown]:
@@ -46,7 +50,7 @@ def _writer() -> Callable[[Port], Shown]:
 def list_ports(name: str) -> Ports:
     """List the ports of a workspace that listen or are shared."""
     row = access.workspace_for(caller().user, name, Right.VIEW)
-    return Ports(ports=list(map(_writer(), ports.listed(platform(), row, utcnow()))))
+    return _listed(_writer(), ports.listed(platform(), row, utcnow()))
 
 
 @operation("PUT", f"{ONE}/ports/<int:port>", tag="workspaces", body=PortShare, answer=Shown)
@@ -71,8 +75,8 @@ def watch_ports(name: str) -> Response:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     shown = _writer()
 
-    def written(rows: list[Port]) -> str:
-        return Ports(ports=list(map(shown, rows))).model_dump_json()
+    def written(listing: Listing) -> str:
+        return _listed(shown, listing).model_dump_json()
 
     return converse(
         lambda: running(name),

@@ -1,6 +1,6 @@
 """The shapes of the ports' JSON."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, Field
@@ -17,7 +17,10 @@ def _moment(value: object) -> datetime | None:
     moment = datetime.fromisoformat(value) if isinstance(value, str) else None
     if moment is None or moment.tzinfo is None:
         raise ValueError("write a moment with its zone, such as 2030-01-31T12:00:00Z")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:  # the zone carries it beyond the calendar
+        raise ValueError("there is no such moment") from error
 
 
 class PortShare(Input):
@@ -35,7 +38,7 @@ class Guest(BaseModel):
 
 class Port(BaseModel):
     port: int
-    listening: bool
+    listening: bool | None = Field(description="Null while the engine does not answer: unknown.")
     address: str | None = Field(description="Where it is bound, such as 127.0.0.1 or ::.")
     command: str | None = Field(description="How its program was started, where that can be seen.")
     share: Audience
@@ -49,7 +52,7 @@ class Port(BaseModel):
         heard = row.listener
         return cls(
             port=row.label.port,
-            listening=heard is not None,
+            listening=row.listens,
             address=heard.address if heard else None,
             command=(heard.command or None) if heard else None,
             share=row.audience,
@@ -69,3 +72,6 @@ class Port(BaseModel):
 
 class Ports(BaseModel):
     ports: list[Port]
+    known: bool = Field(
+        description="False while the engine does not answer: those that only listen are missing."
+    )

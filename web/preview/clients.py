@@ -1,5 +1,6 @@
 """Who asks for a preview, and how they see this server."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,6 +42,14 @@ def _client(scheme: bytes, authority: bytes, address: str) -> Client:
         authority.decode("latin-1").lower(),
         address,
     )
+
+
+def navigates(fields: Mapping[bytes, bytes]) -> bool:
+    """Return whether a browser is to show the answer, in a window, a frame or a plugin."""
+    mode = fields.get(b"sec-fetch-mode")
+    if mode is None:  # an older browser, or one that does not trust this origin: no TLS
+        return b"text/html" in fields.get(b"accept", b"")
+    return mode == b"navigate"
 
 
 def _told(value: bytes | None, count: int) -> bytes:

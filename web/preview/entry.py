@@ -17,9 +17,11 @@ from orchestrator.previews.gate import Gate
 from orchestrator.previews.tickets import state_of
 from orchestrator.tokens import PREFIX
 from web.origins import is_trusted
+from web.preview.clients import navigates
 from web.preview.cookies import KEPT, NONCE, PASS, Jar
 
 BEGIN, ENTER = f"{RESERVED}begin", f"{RESERVED}enter"
+LATE, COOKIELESS = f"{RESERVED}late", f"{RESERVED}cookieless"
 _FRAMES = (b"iframe", b"frame")
 _PAGES = (b"document", *_FRAMES)
 _TARGET_MOST, _QUERY_MOST, _TICKET_MOST, _TOKEN_MOST = 2000, 8000, 100, 100
@@ -59,25 +61,26 @@ class Knock:
         """Whether a browser is to show the answer as a page, of its own or in a frame."""
         if self.method not in ("GET", "HEAD") or self.upgrades:
             return False
-        mode = self.headers.get(b"sec-fetch-mode")
-        if mode is None:  # an older browser, or one that does not trust this origin: no TLS
-            return b"text/html" in self.headers.get(b"accept", b"")
-        return mode == b"navigate" and self.headers.get(b"sec-fetch-dest") in _PAGES
+        shown = b"sec-fetch-mode" not in self.headers or self._dest in _PAGES
+        return shown and navigates(self.headers)
 
     @property
     def is_in_a_frame(self) -> bool:
         """Whether it is for a frame in a page of another origin."""
         own = self.headers.get(b"sec-fetch-site") == b"same-origin"
-        return self.headers.get(b"sec-fetch-dest") in _FRAMES and not own
+        return self._dest in _FRAMES and not own
 
     @property
     def jar(self) -> Jar:
-        dest = self.headers.get(b"sec-fetch-dest")
-        framed = dest in _FRAMES
+        framed = self._dest in _FRAMES
         # A page's own frames are as it is; whose frame another one is, its cookies tell.
-        both = not self.is_in_a_frame and dest != b"document"
+        both = not self.is_in_a_frame and self._dest != b"document"
         secure = is_trusted(self.scheme, self.authority)
         return Jar(secure=secure, framed=framed, both=both, tag=self.tag)
+
+    @property
+    def _dest(self) -> bytes | None:
+        return self.headers.get(b"sec-fetch-dest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +130,21 @@ _FOREIGN = Reply(
         hint="Share the port publicly if it is meant to.",
     ),
 )
-_NO_COOKIES = Reply(
-    403,
-    problem=Forbidden(
-        "This browser does not keep the cookies of previews",
-        hint="Allow them for this address, or open the preview in a tab of its own.",
+_REFUSALS = {
+    COOKIELESS: Reply(
+        403,
+        problem=Forbidden(
+            "This browser does not keep the cookies of previews",
+            hint="Allow them for this address, or open the preview in a tab of its own.",
+        ),
     ),
-)
-_TOO_LATE = Reply(
-    403,
-    problem=Forbidden(
-        "This way in was used already, or took too long", hint="Open the preview again."
+    LATE: Reply(
+        403,
+        problem=Forbidden(
+            "This way in was used already, or took too long", hint="Open the preview again."
+        ),
     ),
-)
+}
 
 
 def _token(asked: Knock) -> str | None:
@@ -173,12 +178,14 @@ def _is_foreign(asked: Knock, decision: Decision) -> bool:
 def _step(gate: Gate, asked: Knock, decision: Decision) -> Reply:
     """Answer one of our own paths."""
     path, _, query = asked.target.partition("?")
-    if path not in (BEGIN, ENTER) or asked.method != "GET" or asked.upgrades:
+    if path not in (BEGIN, ENTER, *_REFUSALS) or asked.method != "GET" or asked.upgrades:
         return Reply(404, problem=NotFound("There is nothing here"))
     given = dict(parse_qsl(query[:_QUERY_MOST]))
     to = _target(given.get("to", "/"))
     if decision.verdict in (Verdict.OPEN, Verdict.STOPPED) and decision.panel:
         return _redirect(asked.origin + to)
+    if path in _REFUSALS:
+        return _REFUSALS[path]
     if path == BEGIN:
         return _begin(gate, asked, to, given.get("panel", ""))
     return _enter(gate, asked, to, given.get("ticket", ""))
@@ -193,17 +200,20 @@ def _begin(gate: Gate, asked: Knock, target: str, proof: str = "") -> Reply:
     held = asked.jar.values(asked.header(b"cookie"), NONCE)
     nonce = held[0] if held else new_secret()
     query = {"host": str(asked.label), "state": state_of(nonce), "to": _target(target)}
+    if asked.is_in_a_frame:
+        query["panel"] = proof
     return _redirect(f"{panel}/apps/open?{urlencode(query)}", asked.jar.set(NONCE, nonce))
 
 
 def _enter(gate: Gate, asked: Knock, target: str, ticket: str) -> Reply:
-    """Take the ticket, and give a pass for it."""
+    """Take the ticket, and give a pass for it.
+
+    Never a page: an app could read the address of one that it framed or opened, ticket and all.
+    """
     nonces = asked.jar.values(asked.header(b"cookie"), NONCE)
-    if not nonces:
-        return _NO_COOKIES
     secret = gate.enter(asked.label, ticket, nonces) if len(ticket) < _TICKET_MOST else None
     if secret is None:
-        return _TOO_LATE
+        return _redirect(asked.origin + (LATE if nonces else COOKIELESS))
     gate.visited(gate.look(asked.label, [secret], None, asked.address))
     entered = _redirect(asked.origin + target, asked.jar.set(PASS, secret))
     return _cleared(gate, asked, entered) if gate.domain.shares_host else entered

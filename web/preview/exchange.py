@@ -25,6 +25,8 @@ IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"
 """RFC 9110, 9.2.2: asking twice is asking once."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = b"Connection: close\r\n"
+_UNBUFFERED = b"X-Accel-Buffering: no\r\n"
+"""Has nginx pass on what comes piece by piece, also where nobody told it to."""
 _UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 Join = Callable[[Upstream, bytes], object]
@@ -269,6 +271,8 @@ class Exchange:
         chunks = endless and self._head.minor == 1
         if chunks:
             sized = b"Transfer-Encoding: chunked\r\n"
+        if endless and b"x-accel-buffering" not in answer.fields:
+            sized += _UNBUFFERED
         # What is still being sent when the answer begins may have been given up by then.
         if self._upload is not None and not self._upload.is_done:
             self._keeps = False

@@ -1,4 +1,6 @@
-"""The way of a request to a preview: whose it is, may they, to which app, and what if it is away.
+"""The way of a request to a preview: whose it is, may they, and on to the app.
+
+Where no app answers, :mod:`answering` does.
 
 It stands beside Flask, not in it: it reads the client's socket itself, so that a request costs no
 more than its bytes do, and what streams, streams. One process has one; only the loop's own thread
@@ -34,10 +36,11 @@ from web.heads import Malformed, RequestHead
 from web.incoming import Incoming
 from web.opening import gate_of
 from web.preview import here
+from web.preview.answering import answer, excuse, refuse, tell, turn_away
 from web.preview.clients import Client, client_of
 from web.preview.entry import Knock, Reply, knock
 from web.preview.exchange import Exchange
-from web.preview.refusals import LISTENING, refusal, response
+from web.preview.refusals import LISTENING
 from web.preview.sites import Site
 from web.preview.uploads import Spawn
 from web.preview.upstreams import Gone, Pool, Upstream
@@ -96,12 +99,12 @@ class Gateway:
             if head.target.startswith(_RESERVED):
                 return self._ours(incoming, head, client, site)
             if site is None:
-                return self._refuse(incoming, head, NotFound("There is no preview of that name"))
+                return refuse(incoming, head, NotFound("There is no preview of that name"))
             if head.method in _UNASKED:
                 error = BadInput("No app is asked that", field="method")
-                return self._refuse(incoming, head, error, status=405)
+                return refuse(incoming, head, error, status=405)
             if not head.target.startswith(b"/"):
-                return self._refuse(
+                return refuse(
                     incoming, head, BadInput("Only paths can be asked for here", field="target"),
                 )  # fmt: skip
             return self._visit(incoming, head, client, site)
@@ -109,7 +112,7 @@ class Gateway:
             raise
         except DBAPIError as error:  # of what happens before an app is asked, and of nothing later
             LOG.warning("preview.undecided", exc_info=error)
-            return self._refuse(incoming, head, DatabaseUnreachable())
+            return refuse(incoming, head, DatabaseUnreachable())
         except Exception as error:
             LOG.error("preview.crashed", host=client.authority, exc_info=error)
             return False
@@ -127,26 +130,26 @@ class Gateway:
         """Ask the gate, and let the request pass where it opens."""
         if self._domain.shares_host and head.fields.get(b"service-worker") == b"script":
             # It would answer for the next app that gets this port.
-            return self._refuse(incoming, head, Forbidden("No service workers on a shared host"))
+            return refuse(incoming, head, Forbidden("No service workers on a shared host"))
         found = self._ask(incoming, head, client, site)
         if not isinstance(found, Decision):
             return found
         if found.verdict is Verdict.STOPPED:
-            return self._absent(incoming, head, found, WorkspaceStopped())
+            return excuse(incoming, head, found, WorkspaceStopped())
         viewer = found.viewer
         assert viewer is not None
         if viewer.exchanges >= (PERSON_MOST if viewer.known else STRANGER_MOST):
             much = TooManyRequests(
                 "You have too much of this preview open", hint="Close some of it, then try again."
             )
-            return self._refuse(incoming, head, much, decision=found)
+            return refuse(incoming, head, much, decision=found)
         exchange = Exchange(
             self.pool, self._spawn, incoming, head, site, address=client.address,
             framed_by=None if found.audience is Audience.PUBLIC else found.panel.encode(),
         )  # fmt: skip
         if not viewer.hold(exchange):
             ended = Forbidden("You may not see this preview any more")
-            return self._refuse(incoming, head, ended, decision=found)
+            return refuse(incoming, head, ended, decision=found)
         try:
             return self._pass(exchange, incoming, head, found)
         finally:
@@ -163,11 +166,7 @@ class Gateway:
             self._domain.tag(client.authority), head.upgrades,
         )  # fmt: skip
         found = self._knock(asked)
-        if isinstance(found, Decision):
-            return found
-        if found.problem is None:
-            return self._answer(incoming, head, response(head, found.status, b"", found.headers))
-        return self._refuse(incoming, head, found.problem, reply=found)
+        return found if isinstance(found, Decision) else turn_away(incoming, head, found)
 
     def _pass(
         self, exchange: Exchange, incoming: Incoming, head: RequestHead, decision: Decision
@@ -194,7 +193,7 @@ class Gateway:
             return False
         if head.has_body:  # some of it was read: where the next request begins is not known
             head = replace(head, options=head.options | {b"close"})
-        return self._absent(incoming, head, decision, problem)
+        return excuse(incoming, head, decision, problem)
 
     def _join(
         self,
@@ -248,14 +247,14 @@ class Gateway:
                 incoming.sock.sendall(said)
                 return False
             if said is not None:
-                return self._answer(incoming, head, said)
+                return answer(incoming, head, said)
         if site is None or path in here.PATHS:
-            return self._refuse(incoming, head, NotFound())
+            return refuse(incoming, head, NotFound())
         found = self._ask(incoming, head, client, site, "/" if path == _LISTENING else "")
         if not isinstance(found, Decision):
             return found
         listens = path == _LISTENING and self._listens(found)
-        return self._answer(incoming, head, response(head, 204 if listens else 404, b"", _FRESH))
+        return tell(incoming, head, listens)
 
     def _listens(self, decision: Decision) -> bool:
         if decision.verdict is not Verdict.OPEN:
@@ -265,52 +264,6 @@ class Gateway:
         except RootBloodError:
             return False
         return True
-
-    def _absent(
-        self, incoming: Incoming, head: RequestHead, decision: Decision, error: RootBloodError
-    ) -> bool:
-        """Answer for an app that does not: a page that waits for it, where that can help."""
-        stopped = isinstance(error, WorkspaceStopped)
-        failed = isinstance(error, DialFailed)
-        return self._refuse(
-            incoming, head, error, decision=decision, retries=stopped or failed,
-            status=503 if stopped else 502 if failed else None,
-        )  # fmt: skip
-
-    def _refuse(
-        self,
-        incoming: Incoming,
-        head: RequestHead,
-        error: RootBloodError,
-        *,
-        status: int | None = None,
-        decision: Decision | None = None,
-        reply: Reply | None = None,
-        retries: bool = False,
-    ) -> bool:
-        said = refusal(
-            head, error, status=reply.status if reply else status,
-            headers=reply.headers if reply else (), retries=retries,
-            label=decision.label if decision else None,
-            panel=decision.panel if decision else "", own=decision is not None and decision.own,
-        )  # fmt: skip
-        return self._answer(incoming, head, said)
-
-    @staticmethod
-    def _answer(incoming: Incoming, head: RequestHead, said: bytes) -> bool:
-        """Send an answer of ours; return whether the connection goes on.
-
-        It does only where all of the request was read: what is left of it would be taken for the
-        next one.
-        """
-        keeps = head.keeps_open and not head.chunked and b"expect" not in head.fields
-        keeps = keeps and (head.length or 0) <= incoming.buffered and not head.upgrades
-        if keeps:
-            incoming.read(head.length or 0)
-        else:
-            said = said.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-        incoming.sock.sendall(said)
-        return keeps
 
     def _find_site(self, client: Client) -> Site | None:
         label = self._label(client.authority)
@@ -324,6 +277,3 @@ def open_gateway(application: Any, platform: Platform, spawn: Spawn) -> Gateway:
     gate = gate_of(application)
     name = mark.of(application.secret_key)
     return Gateway(platform, gate.domain, partial(knock, gate), spawn, name=name)
-
-
-_FRESH = (("Cache-Control", "no-store"),)

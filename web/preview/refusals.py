@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader
 from orchestrator.errors import RootBloodError
 from orchestrator.previews import RESERVED, Label
 from web.heads import RequestHead
+from web.preview.clients import navigates
 from web.problems import document
 
 LISTENING = f"{RESERVED}listening"
@@ -43,12 +44,7 @@ Headers = Iterable[tuple[str, str]]
 
 def wants_page(head: RequestHead) -> bool:
     """Return whether a browser is to show the answer to a person."""
-    if head.method not in (b"GET", b"HEAD", b"POST"):
-        return False
-    mode = head.fields.get(b"sec-fetch-mode")
-    if mode is None:
-        return b"text/html" in head.fields.get(b"accept", b"")
-    return mode == b"navigate"
+    return head.method in (b"GET", b"HEAD", b"POST") and navigates(head.fields)
 
 
 def refusal(

@@ -5,8 +5,9 @@ an answer that ended exactly where it said, and used again only while nothing ha
 comes unasked would be read as the answer to somebody else's request.
 """
 
-import re
+import math
 import socket
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from orchestrator.engines import Engine
 from orchestrator.errors import DialFailed, EngineError, TooManyRequests, WorkspaceStopped
 from orchestrator.logs import log
-from web.heads import HEAD_BYTES, Malformed
+from web.heads import Malformed, cut
 
 LOG = log(__name__)
 DIAL_SECONDS = 1.0
@@ -22,6 +23,8 @@ DIAL_SECONDS = 1.0
 REFUSED_SECONDS = 1.0
 """So long after a refusal nobody waits again: a page has many pictures."""
 GLANCE_SECONDS = 0.02
+DIALS_EACH = 8
+"""Under way to one place: each may have to ask the engine. Who comes later waits for these."""
 KEPT_SECONDS = 4.0
 """Node.js, of the usual servers, hangs up first: after 5 s."""
 KEPT_EACH = 32
@@ -33,7 +36,6 @@ WATCH_SECONDS = 2.0
 HEAD_SECONDS = 20.0
 """For an answer's head, once it has begun."""
 
-_END = re.compile(rb"\n\r?\n")
 Target = tuple[str, int]
 """A container and a port in it."""
 
@@ -45,7 +47,7 @@ class Gone(OSError):  # the field's word
 class Upstream:
     """One connection to an app."""
 
-    __slots__ = ("_buffer", "idle_since", "is_waited_for", "sock", "target")
+    __slots__ = ("_buffer", "_deadline", "idle_since", "is_waited_for", "sock", "target")
 
     def __init__(self, sock: socket.socket, target: Target) -> None:
         sock.settimeout(WATCH_SECONDS)
@@ -55,29 +57,17 @@ class Upstream:
         self.is_waited_for: Callable[[], bool] = _always
         """Whether anybody still wants the answer; asked every ``WATCH_SECONDS``."""
         self._buffer = b""
+        self._deadline = math.inf
+        """Of the head that has begun to come."""
 
     def head(self) -> bytes:
         """Return the next answer's head with its empty line; b"" where the app hung up before.
 
         Raises: Malformed; OSError, such as Gone when nobody waits for it any more.
         """
-        data, seen, deadline = self._buffer, 0, 0.0
-        while (end := _END.search(data, seen)) is None:
-            if len(data) > HEAD_BYTES or (deadline and time.monotonic() > deadline):
-                raise Malformed("the answer's head has no end")
-            received = self._receive(deadline)
-            if not received:
-                if data:
-                    raise Malformed("the answer's head is cut off")
-                return b""
-            deadline = deadline or time.monotonic() + HEAD_SECONDS
-            seen = max(0, len(data) - 2)
-            data += received
-        size = end.end()
-        if size > HEAD_BYTES:
-            raise Malformed("the answer's head is too large")
-        self._buffer = data[size:]
-        return data[:size]
+        self._deadline = math.inf
+        head, self._buffer = cut(self._buffer, self._receive_head, "answer")
+        return head
 
     def piece(self) -> bytes:
         """Return what is there already, or what comes next; b"" is the end. Raises: OSError."""
@@ -114,19 +104,32 @@ class Upstream:
         """Hang up; closing twice is allowed."""
         self.sock.close()
 
-    def _receive(self, deadline: float = 0.0) -> bytes:
+    def _receive(self, deadline: float = math.inf) -> bytes:
         while True:
+            if time.monotonic() > deadline:
+                raise Malformed("the answer's head has no end")
             try:
                 return self.sock.recv(PIECE_BYTES)
             except TimeoutError:
                 if not self.is_waited_for():
                     raise Gone("nobody waits for the answer") from None
-                if deadline and time.monotonic() > deadline:
-                    raise Malformed("the answer's head has no end") from None
+
+    def _receive_head(self) -> bytes:
+        data = self._receive(self._deadline)
+        if self._deadline == math.inf:
+            self._deadline = time.monotonic() + HEAD_SECONDS
+        return data
 
 
 def _always() -> bool:
     return True
+
+
+def _nothing(target: Target) -> DialFailed:
+    return DialFailed(
+        f"Nothing listens on port {target[1]} of the workspace",
+        hint="Start the program there, and check that it listens on that port.",
+    )
 
 
 class Pool:
@@ -137,6 +140,11 @@ class Pool:
         self._kept: dict[Target, deque[Upstream]] = {}
         self._open: Counter[str] = Counter()
         self._refused: dict[Target, float] = {}
+        """When a place that was waited for was found empty."""
+        self._missed: dict[Target, float] = {}
+        """When it was last, however short the look."""
+        self._dialling: Counter[Target] = Counter()
+        self._turns: dict[Target, threading.Event] = {}
 
     def take(self, target: Target) -> Upstream | None:
         """Return a kept connection that still seems good."""
@@ -156,9 +164,14 @@ class Pool:
                 "Too many connections into this workspace are open",
                 hint="Close pages that you do not need, then try again.",
             )
+        came = time.monotonic()
         self._open[container] += 1  # before the wait: others count it
         try:
-            sock = self._dial(container, port)
+            self._take_turn(target, came)
+            try:
+                sock = self._dial(container, port)
+            finally:
+                self._end_turn(target)
         except BaseException:
             self._closed(container)
             raise
@@ -194,11 +207,36 @@ class Pool:
         for target, at in list(self._refused.items()):
             if now - at >= REFUSED_SECONDS:
                 del self._refused[target]
+        for target, at in list(self._missed.items()):
+            if now - at >= REFUSED_SECONDS:
+                del self._missed[target]
 
     @property
     def open(self) -> int:
         """How many connections there are, kept ones and others."""
         return self._open.total()
+
+    def _take_turn(self, target: Target, came: float) -> None:
+        """Wait until the place may be dialled. Raises: DialFailed when it is found empty meanwhile.
+
+        One look is enough for all who come to a place that was empty a moment ago: else each of
+        the many requests that anybody can send to a dead port would be one to the engine.
+        """
+        while True:
+            if self._missed.get(target, 0.0) >= came:
+                raise _nothing(target)
+            if self._dialling[target] < (1 if target in self._refused else DIALS_EACH):
+                break
+            self._turns.setdefault(target, threading.Event()).wait(DIAL_SECONDS)
+        self._dialling[target] += 1
+
+    def _end_turn(self, target: Target) -> None:
+        self._dialling[target] -= 1
+        if not self._dialling[target]:
+            del self._dialling[target]
+        turn = self._turns.pop(target, None)
+        if turn is not None:
+            turn.set()
 
     def _dial(self, container: str, port: int) -> socket.socket:
         target = container, port
@@ -212,16 +250,15 @@ class Pool:
         except WorkspaceStopped:
             raise WorkspaceStopped from None
         except DialFailed:
+            self._missed[target] = time.monotonic()
             if waits:
-                self._refused[target] = time.monotonic()
-            raise DialFailed(
-                f"Nothing listens on port {port} of the workspace",
-                hint="Start the program there, and check that it listens on that port.",
-            ) from None
+                self._refused[target] = self._missed[target]
+            raise _nothing(target) from None
         except EngineError as error:
             LOG.warning("preview.unreachable", detail=error.message)
             raise DialFailed("The workspace cannot be reached", hint="Try again.") from None
         self._refused.pop(target, None)
+        self._missed.pop(target, None)
         if not isinstance(stream, socket.socket):
             stream.close()
             raise TypeError(f"only sockets can be spliced, not {type(stream).__name__}")

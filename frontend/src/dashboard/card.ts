@@ -35,6 +35,7 @@ export class Card {
   private readonly state = h("span", { class: "state" });
   private readonly chips = h("div", { class: "chips" });
   private readonly middle = h("div", { class: "middle" });
+  private readonly apps = h("div", { class: "apps-row" });
   private readonly foot = h("div", { class: "foot" });
   private shape = "";
   private spark: Sparkline | null = null;
@@ -47,7 +48,7 @@ export class Card {
     this.workspace = workspace;
     const id = `workspace-${workspace.name}`;
     this.title = h("h2", { id }, h("a", { href: workspace.url }, workspace.name));
-    this.element = h("section", { class: "card workspace", "aria-labelledby": id }, h("div", { class: "top" }, this.dot, this.title, this.state), this.chips, this.middle, this.foot);
+    this.element = h("section", { class: "card workspace", "aria-labelledby": id }, h("div", { class: "top" }, this.dot, this.title, this.state), this.chips, this.middle, this.apps, this.foot);
     this.update(workspace);
   }
 
@@ -95,6 +96,7 @@ export class Card {
       ...this.workspace.shared.map((one) => h("a", { class: "chip", href: one.path, target: "_blank", rel: "noopener", title: sharedWith(one) }, icon(one.share === "public" ? "globe" : "users"), `:${one.port}`)));
     const part = { running: () => this.running(), stopped: () => this.stopped(), failed: () => this.failed(), starting: () => this.waiting(), stopping: () => this.waiting(), deleting: () => this.waiting() }[this.workspace.state];
     part();
+    this.apps.replaceChildren(...this.appLinks());
     if (hadFocus) (this.foot.querySelector<HTMLElement>("a, button") ?? this.title.querySelector("a"))?.focus();
   }
 
@@ -105,14 +107,14 @@ export class Card {
     this.middle.replaceChildren(this.spark.element, h("div", { class: "numbers" }, h("span", {}, "CPU ", this.cpu), h("span", {}, "Memory ", this.memory)), this.idle);
     this.foot.replaceChildren(
       h("a", { class: "button primary", href: this.workspace.url }, icon("terminal"), "Open"),
-      ...this.apps(),
       h("a", { class: "button", href: `${this.workspace.url}#new` }, icon("plus"), "Terminal"),
       iconButton(`Stop ${this.workspace.name}`, "square", () => void this.actions.stop(this.workspace)),
       this.more());
   }
 
   /** Links that start an app, and the workspace where that is stopped. */
-  private apps(): HTMLElement[] {
+  private appLinks(): HTMLElement[] {
+    if (this.workspace.state !== "running" && this.workspace.state !== "stopped") return [];
     const apps = this.templateOf(this.workspace.template)?.apps ?? [];
     return apps.filter((one) => one.installed).map((one) => h("a", { class: "button", href: `${this.workspace.url}apps/${one.id}`, target: "_blank", rel: "noopener", title: `Open ${one.title}` }, icon(one.icon), one.title));
   }
@@ -121,7 +123,7 @@ export class Card {
     const reason = this.workspace.reason;
     this.middle.replaceChildren(h("p", { class: "quiet-text" }, this.clock, reason ? h("span", {}, h("br"), whyStopped(reason)) : null, h("br"), "Files are kept"));
     this.clock.title = this.workspace.stopped_at ? instant(this.workspace.stopped_at) : "";
-    this.foot.replaceChildren(button("Start", "play", "", () => void this.actions.start(this.workspace)), ...this.apps(), this.more());
+    this.foot.replaceChildren(button("Start", "play", "", () => void this.actions.start(this.workspace)), this.more());
   }
 
   private failed(): void {

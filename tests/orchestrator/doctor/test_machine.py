@@ -92,9 +92,11 @@ def test_a_full_disk_is_said(platform: Platform) -> None:
 
 
 def test_an_engine_that_does_not_answer_is_said(platform: Platform, engine: WatchedEngine) -> None:
-    engine.failing["images"] = EngineUnreachable()
+    engine.failing["images"] = EngineUnreachable("No answer from tcp://10.0.0.9:2376")
     by_name = found(platform)
     assert by_name["engine"].verdict is Verdict.FAIL
+    assert "tcp://" not in by_name["engine"].what, "which everybody reads"
+    assert "tcp://10.0.0.9:2376" in by_name["engine"].hint
     assert "image" not in by_name, "unknown, not missing"
 
 

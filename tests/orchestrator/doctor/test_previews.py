@@ -54,6 +54,22 @@ def test_previews_that_share_a_host_are_said_to() -> None:
     assert "9000-9009" in one.what
 
 
+@pytest.mark.parametrize(
+    ("panel", "said"),
+    [("https://panel.test", False), ("", False), ("https://panel.test:8443", True),
+     ("http://panel.test", True), ("http://192.0.2.1:8000", True)],
+)  # fmt: skip
+def test_whoever_is_at_another_address_than_previews_are_opened_from_is_told(
+    panel: str, said: bool
+) -> None:
+    settings = Settings(panel_url="https://panel.test", apps_domain="apps.example.net")
+    by_name = {one.name: one for one in examine(settings, panel)}
+    assert ("panel-url" in by_name) is said
+    if said:
+        assert by_name["panel-url"].verdict is Verdict.WARN
+        assert "https://panel.test" in by_name["panel-url"].what
+
+
 def test_previews_on_the_panels_own_host_are_broken() -> None:
     one = found("https://panel.example.org", apps_host="panel.example.org")
     assert one.verdict is Verdict.FAIL

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
-from models import Login, User, db, utcnow
+from models import ActiveSession, Audience, Kind, Login, User, Workspace, db, utcnow
 from orchestrator import accounts
-from orchestrator.previews import Decision, Label, tickets
+from orchestrator.platform import Platform
+from orchestrator.previews import Decision, Label, shares, tickets
 from orchestrator.previews.gate import Gate
+from tests.orchestrator.conftest import ACTOR
 from web import opening
 
 PORT = 5173
@@ -17,6 +21,9 @@ LABEL = Label(PORT, "main", "ann")
 PANEL = "http://localhost:8000"
 NONCE = "n" * 43
 ADDRESS = "192.0.2.7"
+Look = Callable[..., Decision]
+Enter = Callable[..., str]
+SharePort = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,9 @@ class Browser:
 
     user: User
     login: Login
+
+
+SignIn = Callable[[User], Browser]
 
 
 @pytest.fixture
@@ -78,3 +88,21 @@ def look(gate: Gate) -> Callable[..., Decision]:
         return gate.look(label, passes, token, address)
 
     return ask
+
+
+@pytest.fixture
+def share(platform: Platform, running: Workspace) -> SharePort:
+    """Return ``share(audience)``: share the port, for so many ``seconds`` where they are given."""
+
+    def change(audience: Audience, seconds: float | None = None) -> None:
+        until = utcnow() + timedelta(seconds=seconds) if seconds is not None else None
+        shares.change(platform, running, PORT, audience, until, utcnow(), ACTOR)
+
+    return change
+
+
+def sessions() -> list[ActiveSession]:
+    """Return the visits that have a row."""
+    db.session.rollback()
+    query = select(ActiveSession).where(ActiveSession.kind == Kind.PREVIEW)
+    return list(db.session.scalars(query.order_by(ActiveSession.id)))

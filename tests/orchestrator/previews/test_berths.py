@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from models import ActiveSession, Audience, Berth, Kind, Share, User, Workspace, db, utcnow
 from orchestrator import workspaces
@@ -80,16 +80,30 @@ def test_what_is_known_is_not_asked_for_again(made: Workspace, ports: AppsPorts)
     assert ports.label(f"{HOST}:9000") == Label(5173, "main", "ann")
 
 
-def test_the_ports_of_a_deleted_workspace_are_free(
+def test_the_ports_of_a_deleted_workspace_are_given_on_last(
     made: Workspace, ports: AppsPorts, platform: Platform, ann: User
 ) -> None:
+    """What it left in browsers should meet another app as late as can be."""
     ask(ports, 5173)
     db.session.delete(db.session.get(Workspace, made.id))
     db.session.commit()
     workspaces.create(platform, ann, utcnow(), "other", actor=ACTOR)
-    assert ask(ports, 5173, "other") == f"https://{HOST}:9000"
+    for app_port, port in ((1001, 9001), (1002, 9002), (1003, 9000)):
+        assert ask(ports, app_port, "other") == f"https://{HOST}:{port}"
     with pytest.raises(NotFound):
         ask(ports, 5173)
+
+
+def test_what_another_server_gave_up_is_given_on_last(
+    made: Workspace, ports: AppsPorts, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.previews.berths.MISSED_SECONDS", -1.0)
+    ask(AppsPorts(HOST, PORTS, app.app_context), 5173)
+    assert ports.label(f"{HOST}:9000")
+    db.session.execute(delete(Berth))
+    db.session.commit()
+    assert ports.label(f"{HOST}:9001") is None
+    assert ask(ports, 1001) == f"https://{HOST}:9001"
 
 
 def test_a_port_in_use_is_never_given_to_another(made: Workspace, ports: AppsPorts) -> None:

@@ -15,10 +15,11 @@ from tests.orchestrator.previews.conftest import LABEL, PORT, Browser
 HEARD = Listener(PORT, "127.0.0.1", "memory")
 
 
-def listed(platform: Platform, row: Workspace) -> list[Port]:
+def listed(platform: Platform, row: Workspace, *, known: bool = True) -> list[Port]:
     found = ports.listed(platform, row, utcnow())
     db.session.rollback()
-    return found
+    assert found.known == known
+    return found.ports
 
 
 def test_ports_listen_or_are_shared(
@@ -46,8 +47,12 @@ def test_an_engine_that_does_not_answer_hides_no_shares(
     platform: Platform, engine: WatchedEngine, running: Workspace
 ) -> None:
     shares.change(platform, running, 80, Audience.USERS, None, utcnow(), ACTOR)
+    engine.listen(80)
+    assert [port.listens for port in listed(platform, running)] == [True]
     engine.failing["listeners"] = EngineUnreachable()
-    assert [port.label.port for port in listed(platform, running)] == [80]
+    (port,) = listed(platform, running, known=False)
+    assert (port.label.port, port.listens) == (80, None), "unknown, which is not nothing"
+    assert ports.one(platform, running, 9, utcnow()).listens is None
 
 
 def test_who_looks_is_told_once(

@@ -139,17 +139,3 @@ def test_tickets_do_not_pile_up(anns: Browser, ticket: Callable[..., str]) -> No
         last = ticket(anns)
     assert db.session.scalar(select(func.count(Ticket.id))) == tickets.TICKETS_MAX
     assert redeem(last) is not None
-
-
-def test_passes_of_one_login_do_not_pile_up(anns: Browser, entered: Callable[..., str]) -> None:
-    secrets = [entered(anns) for _ in range(passes.PASSES_EACH + 3)]
-    assert db.session.scalar(select(func.count(Pass.id))) == passes.PASSES_EACH
-    assert len(set(secrets)) == len(secrets)
-
-
-def test_passes_end_when_their_time_is_over(anns: Browser, entered: Callable[..., str]) -> None:
-    entered(anns)
-    passes.delete_expired(utcnow())
-    assert db.session.scalar(select(func.count(Pass.id))) == 1
-    passes.delete_expired(utcnow() + timedelta(seconds=passes.PASS_SECONDS))
-    assert db.session.scalar(select(func.count(Pass.id))) == 0

@@ -5,18 +5,20 @@ from flask import Flask
 
 from models import Audience, Workspace, db, utcnow
 from orchestrator import workspaces
-from orchestrator.errors import BadInput
+from orchestrator.errors import BadInput, EngineUnreachable
 from orchestrator.platform import Platform
 from orchestrator.previews import shares, watching
-from orchestrator.previews.ports import Port
+from orchestrator.previews.ports import Listing
 from orchestrator.previews.watching import PortWatch
 from tests.engine import WatchedEngine
 from tests.orchestrator.conftest import ACTOR
 from tests.orchestrator.previews.conftest import PORT
 
 
-def written(rows: list[Port]) -> str:
-    return " ".join(f"{row.label.port}{'+' if row.listener else '-'}{row.audience}" for row in rows)
+def written(listing: Listing) -> str:
+    signs = {True: "+", False: "-", None: "?"}
+    said = [f"{row.label.port}{signs[row.listens]}{row.audience}" for row in listing.ports]
+    return " ".join(said if listing.known else ["?", *said])
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def watch(
 ) -> PortWatch:
     monkeypatch.setattr(watching, "LOOK_SECONDS", 0.005)
     db.session.rollback()
-    return PortWatch(platform, running, app.app_context, lambda rows: f"[{written(rows)}]")
+    return PortWatch(platform, running, app.app_context, lambda listing: f"[{written(listing)}]")
 
 
 @pytest.fixture
@@ -50,6 +52,18 @@ def test_shares_are_told_at_once(
     assert next(said) == "[]"
     shares.change(platform, running, PORT, Audience.PUBLIC, None, utcnow(), ACTOR)
     assert next(said) == "[5173-public]"
+
+
+def test_an_engine_that_does_not_answer_is_told_as_that(
+    platform: Platform, engine: WatchedEngine, running: Workspace, said: Iterator[str]
+) -> None:
+    engine.listen(PORT)
+    shares.change(platform, running, 80, Audience.PUBLIC, None, utcnow(), ACTOR)
+    assert next(said) == "[80-public 5173+private]"
+    engine.failing["listeners"] = EngineUnreachable()
+    assert next(said) == "[? 80?public]"
+    del engine.failing["listeners"]
+    assert next(said) == "[80-public 5173+private]"
 
 
 def test_the_database_is_asked_only_when_something_happened(

@@ -1,114 +1,30 @@
-"""Who is let in to a preview, request by request, without a server around it."""
+"""Who is let in to a preview, and how they come by a pass."""
 
 from collections.abc import Callable
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
 
-from models import Audience, User, db, utcnow
-from orchestrator import starting, workspaces
-from orchestrator.previews import Decision, Label, Verdict, shares
+from models import Audience
 from orchestrator.previews.domain import AppsDomain
-from orchestrator.workspaces import Actor
-from tests.app_fixtures import PROOF
 from tests.visitor import Visitor
+from tests.web.preview.entering import (
+    FRAME,
+    HOST,
+    LABEL,
+    OWN,
+    PAGE,
+    SOCKET,
+    Ask,
+    enter,
+    is_open,
+    kept,
+    location,
+    panels,
+    status,
+)
 from web import opening
-from web.preview.cookies import Jar
-from web.preview.entry import Knock, Reply, knock
-
-LABEL = Label(5173, "web", "bob")
-HOST = f"{LABEL}.localhost:8000"
-PAGE = {b"sec-fetch-mode": b"navigate", b"sec-fetch-dest": b"document", b"sec-fetch-site": b"none"}
-FRAME = PAGE | {b"sec-fetch-dest": b"iframe", b"sec-fetch-site": b"cross-site"}
-SOCKET = {b"upgrade": b"websocket", b"connection": b"Upgrade"}
-OWN = {b"origin": f"http://{HOST}".encode()}
-EVIL = {b"origin": b"http://80--x--mallory.localhost:8000"}
-JAR = Jar(secure=True, framed=False)
-Ask = Callable[..., Decision | Reply]
-
-
-@pytest.fixture
-def up(app: Flask, bobs: str) -> None:
-    """Bob's workspace runs."""
-    with app.app_context():
-        bob = db.session.query(User).filter_by(username="bob").one()
-        (row,) = workspaces.of_user(bob)
-        starting.ensure_running(app.extensions["rootblood"], row, Actor("bob", "", PROOF))
-
-
-@pytest.fixture
-def share(app: Flask, bobs: str) -> Callable[[Audience], None]:
-    def change(audience: Audience) -> None:
-        with app.app_context():
-            bob = db.session.query(User).filter_by(username="bob").one()
-            (row,) = workspaces.of_user(bob)
-            parts = app.extensions["rootblood"]
-            shares.change(parts, row, 5173, audience, None, utcnow(), Actor("bob"))
-
-    return change
-
-
-@pytest.fixture
-def ask(app: Flask, up: None) -> Ask:
-    """Return ``ask(target, headers)``: what a browser without a pass is answered."""
-
-    def request(
-        target: str = "/", headers: dict | None = None, *, method: str = "GET",
-        host: str = HOST, scheme: str = "http",
-    ) -> Decision | Reply:  # fmt: skip
-        given = Knock(
-            LABEL, method, target, scheme, host, "192.0.2.7", headers or {},
-            upgrades=(headers or {}).get(b"upgrade") == b"websocket",
-        )  # fmt: skip
-        return knock(opening.gate_of(app), given)
-
-    return request
-
-
-def location(reply: Decision | Reply) -> tuple[str, dict[str, str]]:
-    """Return where a redirect leads, and with what."""
-    assert isinstance(reply, Reply)
-    assert reply.status == 303, reply
-    headers = dict(reply.headers)
-    assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["Cache-Control"] == "no-store"
-    parts = urlsplit(headers["Location"])
-    query = {name: text for name, (text,) in parse_qs(parts.query).items()}
-    return f"{parts.scheme}://{parts.netloc}{parts.path}", query
-
-
-def kept(reply: Decision | Reply) -> bytes:
-    """Return the cookie that a redirect sets, as a browser sends it."""
-    assert isinstance(reply, Reply)
-    (cookie,) = [text for name, text in reply.headers if name == "Set-Cookie"]
-    return cookie.partition(";")[0].encode()
-
-
-def enter(ask: Ask, visitor: Visitor, to: str = "/", page: dict = PAGE) -> tuple[Reply, bytes]:
-    """Go all the way; return the last answer and the pass's cookie."""
-    begun = ask(to, page)
-    if page is FRAME:  # which begins at the panel's own page
-        assert status(begun) == 401
-        query = {"host": str(LABEL), "to": to}
-        answer = visitor.get("/apps/open", query_string=query, base_url="http://localhost:8000")
-        parts = urlsplit(answer.location)
-        begun = ask(f"{parts.path}?{parts.query}", page)
-    panel, query = location(begun)
-    assert panel == "http://localhost:8000/apps/open"
-    answer = visitor.get("/apps/open", query_string=query, base_url="http://localhost:8000")
-    parts = urlsplit(answer.location)
-    entered = ask(f"{parts.path}?{parts.query}", page | {b"cookie": kept(begun)})
-    return entered, kept(entered)
-
-
-def is_open(found: Decision | Reply) -> bool:
-    return isinstance(found, Decision) and found.verdict is Verdict.OPEN
-
-
-def status(found: Decision | Reply) -> int:
-    assert isinstance(found, Reply)
-    return found.status
+from web.preview.entry import Reply
 
 
 def test_a_page_goes_to_the_panel_and_comes_back_with_a_pass(ask: Ask, bob: Visitor) -> None:
@@ -135,30 +51,33 @@ def test_tabs_that_come_at_once_all_arrive(ask: Ask, bob: Visitor) -> None:
     assert kept(second) == nonce
     for begun, path in ((first, "/a"), (second, "/b")):
         _, query = location(begun)
-        answer = bob.get("/apps/open", query_string=query, base_url="http://localhost:8000")
-        parts = urlsplit(answer.location)
-        back = ask(f"{parts.path}?{parts.query}", PAGE | {b"cookie": nonce})
+        back = ask(panels(bob, query), PAGE | {b"cookie": nonce})
         assert location(back)[0] == f"http://{HOST}{path}"
 
 
+def turned_away(ask: Ask, step: str, headers: dict) -> bool:
+    """Return whether a step leads to a refusal, whose address has no ticket to be read."""
+    where, query = location(ask(step, headers))
+    return not query and status(ask(where.removeprefix(f"http://{HOST}"), headers)) == 403
+
+
 def test_a_ticket_is_no_use_to_another_browser(ask: Ask, bob: Visitor) -> None:
-    _, query = location(ask("/", PAGE))
-    answer = bob.get("/apps/open", query_string=query, base_url="http://localhost:8000")
-    parts = urlsplit(answer.location)
-    step = f"{parts.path}?{parts.query}"
-    assert status(ask(step, PAGE | {b"cookie": b"__Host-rootblood-nonce=" + b"x" * 43})) == 403
-    assert status(ask(step, PAGE)) == 403
+    begun = ask("/", PAGE)
+    nonce, (_, query) = kept(begun), location(begun)
+    for other in ({b"cookie": b"__Host-rootblood-nonce=" + b"x" * 43}, {}):
+        step = panels(bob, query)
+        assert turned_away(ask, step, PAGE | other)
+        assert turned_away(ask, step, PAGE | {b"cookie": nonce}), "and it is used up"
 
 
 def test_nobody_is_let_in_as_somebody_else_by_a_link(ask: Ask, bob: Visitor) -> None:
     """A ticket that an attacker got for a nonce of theirs does not fit the victim's browser."""
     theirs = ask("/", PAGE)
     _, query = location(theirs)
-    answer = bob.get("/apps/open", query_string=query, base_url="http://localhost:8000")
+    step = panels(bob, query)
     victim = kept(ask("/", PAGE))
     assert victim != kept(theirs)
-    parts = urlsplit(answer.location)
-    assert status(ask(f"{parts.path}?{parts.query}", PAGE | {b"cookie": victim})) == 403
+    assert turned_away(ask, step, PAGE | {b"cookie": victim})
 
 
 def test_coming_back_to_a_used_way_in_leads_on(ask: Ask, bob: Visitor) -> None:
@@ -166,6 +85,12 @@ def test_coming_back_to_a_used_way_in_leads_on(ask: Ask, bob: Visitor) -> None:
     for step in ("begin", "enter"):
         back = ask(f"/.rootblood/{step}?to=/x&ticket=used", PAGE | {b"cookie": cookie})
         assert location(back)[0] == f"http://{HOST}/x"
+
+
+def test_what_begins_in_a_frame_brings_the_panels_proof_back(ask: Ask, bob: Visitor) -> None:
+    step = panels(bob, {"host": str(LABEL)})
+    for page, is_shown in ((FRAME, True), (PAGE, False)):
+        assert ("panel" in location(ask(step, page))[1]) is is_shown
 
 
 def test_in_a_frame_cookies_are_partitioned(ask: Ask, bob: Visitor) -> None:
@@ -224,101 +149,6 @@ def test_our_paths_never_reach_the_app(
     assert status(ask(f"/.rootblood/{path}", PAGE, method=method)) == 404
 
 
-class TestForeignPages:
-    @pytest.fixture
-    def cookie(self, ask: Ask, bob: Visitor) -> dict[bytes, bytes]:
-        return {b"cookie": enter(ask, bob)[1]}
-
-    @pytest.mark.parametrize("site", [b"cross-site", b"same-site"])
-    @pytest.mark.parametrize("mode", [b"cors", b"no-cors", b"websocket", b"same-origin"])
-    def test_another_pages_requests_are_refused(
-        self, ask: Ask, cookie: dict, site: bytes, mode: bytes
-    ) -> None:
-        headers = cookie | {b"sec-fetch-site": site, b"sec-fetch-mode": mode}
-        assert status(ask("/", headers)) == 403
-
-    @pytest.mark.parametrize("site", [b"cross-site", b"same-site"])
-    def test_another_page_may_lead_here_but_send_nothing(
-        self, ask: Ask, cookie: dict, site: bytes
-    ) -> None:
-        headers = cookie | PAGE | {b"sec-fetch-site": site}
-        assert is_open(ask("/", headers))
-        assert status(ask("/", headers | {b"sec-fetch-dest": b"iframe"})) == 401
-        assert status(ask("/", headers | {b"sec-fetch-dest": b"embed"})) == 403
-        assert status(ask("/", headers, method="POST")) == 403
-
-    @pytest.mark.parametrize("dest", [b"iframe", b"frame"])
-    def test_a_neighbours_frame_does_not_use_the_pass_of_a_tab(
-        self, ask: Ask, cookie: dict, dest: bytes
-    ) -> None:
-        """Lax cookies are sent to frames of the same site, and all previews are one."""
-        for site in (b"same-site", b"cross-site"):
-            headers = PAGE | {b"sec-fetch-dest": dest, b"sec-fetch-site": site}
-            assert status(ask("/", cookie | headers)) == 401
-            assert status(ask("/.rootblood/begin?to=/", cookie | headers)) == 401
-        own = PAGE | {b"sec-fetch-dest": dest, b"sec-fetch-site": b"same-origin"}
-        assert is_open(ask("/", cookie | own))
-
-    def test_a_frame_of_the_panel_has_a_pass_of_its_own(self, ask: Ask, bob: Visitor) -> None:
-        framed = {b"cookie": enter(ask, bob, page=FRAME)[1]}
-        assert is_open(ask("/", framed | FRAME))
-        for page in (PAGE, PAGE | {b"sec-fetch-site": b"same-site"}):
-            assert status(ask("/", framed | page)) == 303
-        part = {b"sec-fetch-site": b"same-origin", b"sec-fetch-mode": b"cors"}
-        assert is_open(ask("/a.js", framed | part | {b"sec-fetch-dest": b"script"}))
-        assert is_open(ask("/ws", framed | SOCKET | OWN))
-
-    def test_its_own_pages_and_the_address_bar_may(self, ask: Ask, cookie: dict) -> None:
-        for site in (b"same-origin", b"none"):
-            assert is_open(ask("/", cookie | {b"sec-fetch-site": site}, method="POST"))
-
-    def test_an_older_browser_is_known_by_the_origin(self, ask: Ask, cookie: dict) -> None:
-        assert is_open(ask("/", cookie | OWN, method="POST"))
-        assert is_open(ask("/", cookie))
-        assert status(ask("/", cookie | EVIL, method="POST")) == 403
-        assert status(ask("/", cookie | {b"origin": b"null"})) == 403
-
-    def test_a_public_preview_is_everybodys(self, ask: Ask, share: Callable) -> None:
-        share(Audience.PUBLIC)
-        headers = EVIL | {b"sec-fetch-site": b"cross-site", b"sec-fetch-mode": b"cors"}
-        assert is_open(ask("/", headers, method="POST"))
-
-    @pytest.mark.parametrize("audience", Audience)
-    @pytest.mark.parametrize(
-        "origin",
-        [{}, EVIL, {b"origin": b"null"}, {b"origin": f"https://{HOST}".encode()},
-         {b"origin": f"http://{LABEL}.localhost".encode()}, {b"origin": b"http://localhost:8000"},
-         {b"origin": f"http://{HOST}.evil.example".encode()},
-         {b"origin": f"http://{HOST}/".encode()}],
-    )  # fmt: skip
-    def test_websockets_are_of_its_own_pages(
-        self, ask: Ask, cookie: dict, share: Callable, audience: Audience, origin: dict
-    ) -> None:
-        share(audience)
-        assert status(ask("/", cookie | SOCKET | origin)) == 403
-        assert is_open(ask("/", cookie | SOCKET | OWN))
-
-    def test_another_protocol_is_offered_by_programs_without_an_origin(
-        self, ask: Ask, cookie: dict, share: Callable
-    ) -> None:
-        offer = {b"upgrade": b"h2c", b"connection": b"Upgrade, HTTP2-Settings"}
-        assert is_open(ask("/", cookie | offer))
-        share(Audience.PUBLIC)
-        assert is_open(ask("/", offer))
-
-    def test_a_token_needs_no_origin(self, app: Flask, ask: Ask, bob: Visitor, bearer) -> None:
-        authorization = bearer("bob")["Authorization"].encode()
-        for headers in (SOCKET, SOCKET | EVIL, {b"sec-fetch-site": b"cross-site"}):
-            assert is_open(ask("/", headers | {b"authorization": authorization}))
-        assert is_open(ask("/", {b"authorization": authorization.replace(b"Bearer", b"bearer ")}))
-
-    def test_an_authorization_of_the_app_is_no_token(
-        self, ask: Ask, bob: Visitor, cookie: dict
-    ) -> None:
-        for text in (b"Basic YTpi", b"Bearer eyJhbGciOi", b"Bearer", b"rb_x", b"token rb_x"):
-            assert is_open(ask("/", cookie | {b"authorization": text}))
-
-
 def test_what_a_port_held_before_is_cleared_where_ports_are_given_on(
     app: Flask, ask: Ask, bob: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -329,10 +159,8 @@ def test_what_a_port_held_before_is_cleared_where_ports_are_given_on(
     def come(*cookies: bytes) -> tuple[str, bytes]:
         begun = ask("/", PAGE)
         _, query = location(begun)
-        answer = bob.get("/apps/open", query_string=query, base_url="http://localhost:8000")
-        parts = urlsplit(answer.location)
         shown = b"; ".join((kept(begun), *cookies))
-        entered = ask(f"{parts.path}?{parts.query}", PAGE | {b"cookie": shown})
+        entered = ask(panels(bob, query), PAGE | {b"cookie": shown})
         assert isinstance(entered, Reply)
         marks = [text for name, text in entered.headers if "rootblood-kept" in text]
         (mark,) = marks or [""]

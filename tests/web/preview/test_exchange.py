@@ -291,6 +291,22 @@ def test_a_workspace_has_a_bound_of_connections() -> None:
         assert (status, b"too-many-requests" in body) == (429, True)
 
 
+@pytest.mark.parametrize(
+    ("said", "buffering"),
+    [
+        (b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "no"),
+        (b"\r\n", "no"),
+        (b"X-Accel-Buffering: yes\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "yes"),
+        (b"Content-Length: 0\r\n\r\n", None),
+    ],
+)
+def test_a_proxy_in_front_is_told_not_to_hold_streams_back(
+    previews: Previews, said: bytes, buffering: str | None
+) -> None:
+    with running(once(b"HTTP/1.1 200 OK\r\n" + said)) as app:
+        assert fields(previews.ask(app)[1]).get("x-accel-buffering") == buffering
+
+
 def test_who_may_not_look_any_more_is_hung_up_on(previews: Previews) -> None:
     def talk(connection: socket.socket) -> None:
         receive_head(connection)

@@ -13,7 +13,8 @@ export interface Guest {
 
 export interface Port {
   port: number;
-  listening: boolean;
+  /** Null: nobody can tell for the moment. */
+  listening: boolean | null;
   address: string | null;
   command: string | null;
   share: Audience;
@@ -22,6 +23,12 @@ export interface Port {
   /** On this server; leads to it. */
   path: string;
   guests: Guest[];
+}
+
+export interface Listing {
+  ports: Port[];
+  /** False while the server cannot look into the workspace. */
+  known: boolean;
 }
 
 export class PortsApi {
@@ -35,8 +42,8 @@ export class PortsApi {
     return `${location.origin.replace(/^http/, "ws")}${this.base}/watch`;
   }
 
-  async list(): Promise<Port[]> {
-    return (await request<{ ports: Port[] }>("GET", this.base)).ports;
+  list(): Promise<Listing> {
+    return request<Listing>("GET", this.base);
   }
 
   share(port: number, share: Audience, expires: string | null): Promise<Port> {
@@ -50,7 +57,7 @@ export class PortsWatch {
   private running = false;
   private readonly retry = new Retry(() => this.connect(), () => undefined);
 
-  constructor(private readonly url: string, private readonly take: (ports: Port[]) => void) {
+  constructor(private readonly url: string, private readonly take: (listing: Listing) => void) {
     document.addEventListener("visibilitychange", () => this.settle());
   }
 
@@ -78,10 +85,10 @@ export class PortsWatch {
       if (!this.wanted) socket.close();
     });
     socket.addEventListener("message", (event: MessageEvent<string>) => {
-      const message = JSON.parse(event.data) as { ports?: Port[] };
+      const message = JSON.parse(event.data) as Partial<Listing>;
       if (!message.ports) return;  // it is refused, and closed with that
       this.retry.succeed();
-      this.take(message.ports);
+      this.take({ ports: message.ports, known: message.known ?? true });
     });
     socket.addEventListener("close", () => {
       if (this.socket !== socket) return;

@@ -5,7 +5,7 @@ import { announce, h, icon, iconButton } from "../../lib/dom";
 import { ago, instant } from "../../lib/format";
 import { popMenu } from "../../lib/menu";
 import { toast } from "../../lib/toast";
-import { PortsApi, PortsWatch, type Guest, type Port } from "./api";
+import { PortsApi, PortsWatch, type Guest, type Listing, type Port } from "./api";
 import { AUDIENCES, askPort, shareDialog } from "./share";
 import { PortTab } from "./tab";
 import type { Panel, Workbench } from "../workbench";
@@ -23,6 +23,7 @@ export class PortsPanel implements Panel {
   private readonly list = h("div", { class: "ports-list" });
   private readonly watch: PortsWatch;
   private ports: Port[] | null = null;
+  private known = true;
   private running = false;
   private drawn = "";
   /** Ports that were told of already: a server that starts anew is no news. */
@@ -33,7 +34,7 @@ export class PortsPanel implements Panel {
     this.element = h("div", { class: "panel ports" },
       h("header", {}, h("h2", { class: "title" }, "Ports"), iconButton("Share another port", "plus", () => this.another())),
       this.list);
-    this.watch = new PortsWatch(this.api.watchUrl, (ports) => this.take(ports));
+    this.watch = new PortsWatch(this.api.watchUrl, (listing) => this.take(listing));
     workbench.onRunning((running) => this.setRunning(running));
   }
 
@@ -52,15 +53,15 @@ export class PortsPanel implements Panel {
     this.watch.setRunning(running);
     if (running) return this.draw();
     // What is shared stays so.
-    void this.api.list().then((ports) => { if (!this.running) this.show(ports); }, (error: unknown) => { if (!this.running) this.fail(error); });
+    void this.api.list().then((listing) => { if (!this.running) this.show(listing); }, (error: unknown) => { if (!this.running) this.fail(error); });
   }
 
-  private take(ports: Port[]): void {
-    const first = this.ports === null;
-    const fresh = ports.filter((one) => one.listening && !this.told.has(one.port));
+  private take(listing: Listing): void {
+    const first = this.ports === null || !this.known;
+    const fresh = listing.ports.filter((one) => one.listening && !this.told.has(one.port));
     for (const one of fresh) this.told.add(one.port);
     if (!first) this.tell(fresh);
-    this.show(ports);
+    this.show(listing);
   }
 
   private tell(fresh: Port[]): void {
@@ -75,8 +76,9 @@ export class PortsPanel implements Panel {
       ] });
   }
 
-  private show(ports: Port[]): void {
+  private show({ ports, known }: Listing): void {
     this.ports = ports;
+    this.known = known;
     this.workbench.badge("ports", ports.filter((one) => one.listening).length);
     this.draw();
   }
@@ -88,12 +90,13 @@ export class PortsPanel implements Panel {
 
   private draw(): void {
     const { ports } = this;
-    const drawn = JSON.stringify([ports, this.running]);
+    const drawn = JSON.stringify([ports, this.running, this.known]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const focused = document.activeElement instanceof HTMLElement && this.list.contains(document.activeElement) ? document.activeElement.dataset["at"] : undefined;
-    if (ports?.length) this.list.replaceChildren(h("ul", {}, ...ports.map((one) => this.row(one))));
+    if (ports?.length) this.list.replaceChildren(...(this.known ? [] : [unknown()]), h("ul", {}, ...ports.map((one) => this.row(one))));
     else if (!this.running) this.list.replaceChildren(empty("radio-tower", "The workspace does not run", h("p", {}, "Start it, and a server in it; its port shows up here.")));
+    else if (!this.known) this.list.replaceChildren(unknown());
     else if (!ports) this.list.replaceChildren(h("p", { class: "muted small say", role: "status" }, "Looking …"));
     else this.list.replaceChildren(empty("radio-tower", "Nothing listens yet", h("p", {}, "Start a server in the terminal, such as ", h("code", {}, "python3 -m http.server"), ", and its port shows up here. You alone can open it until you share it.")));
     if (focused) this.list.querySelector<HTMLElement>(`[data-at="${focused}"]`)?.focus();
@@ -105,16 +108,17 @@ export class PortsPanel implements Panel {
     const more = h("button", { ...at("more"), type: "button", class: "button square quiet", title: "More", "aria-label": `More for port ${one.port}`, "aria-haspopup": "menu", onclick: () => this.menu(one, more) }, icon("ellipsis"));
     const share = h("button", { ...at("share"), type: "button", class: `chip share ${one.share}`, title: `${audience.text} Click to change it.`, onclick: () => this.share(one) }, icon(audience.icon), audience.label);
     const until = one.expires ? h("span", { class: "muted small", title: instant(one.expires) }, `ends ${ago(one.expires)}`) : null;
-    return h("li", { class: `port ${one.listening ? "on" : "off"}` },
+    const state = one.listening === null ? "It is not known whether something listens" : one.listening ? "Something listens" : "Nothing listens";
+    return h("li", { class: `port ${one.listening === false ? "off" : "on"}` },
       h("div", { class: "port-head" },
-        h("span", { class: `dot ${one.listening ? "running" : "stopped"}`, title: one.listening ? "Something listens" : "Nothing listens" }),
+        h("span", { class: `dot ${one.listening ? "running" : "stopped"}`, title: state }),
         h("a", { ...at("open"), class: "port-name", href: one.path, target: "_blank", rel: "noopener", title: `Open ${one.url}` }, String(one.port)),
         h("span", { class: "grow" }),
         h("span", { class: "acts" },
           h("a", { ...at("tab"), class: "button square quiet", href: one.path, target: "_blank", rel: "noopener", title: "Open in a tab of the browser", "aria-label": `Open port ${one.port} in a tab of the browser` }, icon("external-link")),
           h("button", { ...at("beside"), type: "button", class: "button square quiet", title: "Open beside", "aria-label": `Open port ${one.port} beside`, onclick: () => this.beside(one) }, icon("columns-2")),
           more)),
-      h("div", { class: "command", title: one.command ?? "" }, one.command ?? (one.listening ? "" : "nothing listens")),
+      h("div", { class: "command", title: one.command ?? "" }, one.command ?? (one.listening === false ? "nothing listens" : "")),
       h("div", { class: "port-share" }, share, until, one.guests.length ? guests(one.guests) : null));
   }
 
@@ -144,7 +148,8 @@ export class PortsPanel implements Panel {
   /** Take what a change answered; the connection says the same in a moment. */
   private replace(now: Port): void {
     const others = (this.ports ?? []).filter((one) => one.port !== now.port);
-    this.show([...others, ...(now.listening || now.share !== "private" ? [now] : [])].sort((a, b) => a.port - b.port));
+    const ports = [...others, ...(now.listening || now.share !== "private" ? [now] : [])].sort((a, b) => a.port - b.port);
+    this.show({ ports, known: this.known });
     announce(`Port ${now.port}: ${AUDIENCES[now.share].label}`);
   }
 
@@ -159,6 +164,10 @@ export function installPorts(workbench: Workbench): PortsPanel {
   workbench.addPanel(panel);
   workbench.command({ id: "workbench.action.ports.focus", title: "Show the ports", icon: "radio-tower", group: "View", words: "preview server listen share forward", run: () => workbench.showPanel("ports") });
   return panel;
+}
+
+function unknown(): HTMLElement {
+  return empty("circle-alert", "What listens is not known", h("p", {}, "The server cannot look into the workspace for the moment. It tries again by itself."));
 }
 
 function openInBrowser(one: Port): void {

@@ -25,7 +25,7 @@ export class PortTab implements Tab {
     this.key = `port:${port.port}`;
     this.title = `:${port.port}`;
     this.detail = port.url;
-    this.frame = h("iframe", { title: `Port ${port.port}`, sandbox: SANDBOX, allow: "clipboard-read; clipboard-write; fullscreen", referrerpolicy: "no-referrer" });
+    this.frame = h("iframe", { title: `Port ${port.port}`, sandbox: SANDBOX, allow: "clipboard-write; fullscreen", referrerpolicy: "no-referrer" });
     this.place = h("input", { class: "input", value: "/", "aria-label": "Path", autocapitalize: "none", autocomplete: "off", spellcheck: "false" });
     const form = h("form", { class: "port-bar" },
       iconButton("Load it again", "rotate-cw", () => this.load()),
