@@ -7,8 +7,10 @@ others as well, and previews below one domain are of one site, whosever they are
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from orchestrator.previews.passes import PASS_SECONDS
+from web.heads import REMEMBERED, REMEMBERED_BYTES
 
 PASS = "rootblood-pass"  # noqa: S105  # a name
 NONCE = "rootblood-nonce"
@@ -49,16 +51,9 @@ class Jar:
             return f"{name}{self.tag}"
         return f"__Host-{name}{'-framed' if framed else ''}{self.tag}"
 
-    def values(self, header: str, name: str) -> list[str]:
+    def values(self, header: str, name: str) -> tuple[str, ...]:
         """Return what a ``Cookie`` header holds under one of our names; only what we could set."""
-        kinds = (False, True) if self.both else (self.framed,)
-        names = {self.name(name, framed=framed) for framed in kinds}
-        found = list[str]()
-        for pair in header.split(";"):
-            given, _, value = pair.strip(" \t").partition("=")  # as stripping.py reads them
-            if given in names and _SECRET.fullmatch(value) and value not in found:
-                found.append(value)
-        return found[:SAME_NAME_MOST]
+        return (_values if len(header) <= REMEMBERED_BYTES else _find)(self, header, name)
 
     def set(self, name: str, value: str) -> str:
         """Return the ``Set-Cookie`` that keeps ``value``."""
@@ -69,3 +64,17 @@ class Jar:
         return f"{kept}; Secure; " + (
             "SameSite=None; Partitioned" if self.framed else "SameSite=Lax"
         )
+
+
+def _find(jar: Jar, header: str, name: str) -> tuple[str, ...]:
+    kinds = (False, True) if jar.both else (jar.framed,)
+    names = {jar.name(name, framed=framed) for framed in kinds}
+    found = list[str]()
+    for pair in header.split(";"):
+        given, _, value = pair.strip(" \t").partition("=")  # as stripping.py reads them
+        if given in names and _SECRET.fullmatch(value) and value not in found:
+            found.append(value)
+    return tuple(found[:SAME_NAME_MOST])
+
+
+_values = lru_cache(REMEMBERED)(_find)

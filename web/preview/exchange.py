@@ -189,7 +189,7 @@ class Exchange:
     def _send(self, upstream: Upstream, request: bytes) -> None:
         self._upstream = upstream
         upstream.is_waited_for = self._is_waited_for
-        upstream.sock.sendall(request)
+        _send(upstream.sock, request)
 
     def _expect(self, upstream: Upstream) -> bytes:
         try:
@@ -234,9 +234,9 @@ class Exchange:
             data = upstream.rest()
             if data:
                 out += self._part(body, data, chunks)
-        send = self._incoming.sock.sendall
+        client = self._incoming.sock
         self._begun = True
-        send(out)
+        _send(client, out)
         ended = body is not None and body.done
         while not ended:
             data = upstream.piece()
@@ -248,7 +248,7 @@ class Exchange:
                 part = LAST_CHUNK if chunks else b""
             ended = not data or (body is not None and body.done)
             if part:
-                send(part)
+                _send(client, part)
             time.sleep(0)  # a flood may not keep the loop from everybody else
         if body is None or body.rest:
             return False
@@ -295,6 +295,13 @@ class Exchange:
         if self._incoming.buffered:
             return True
         return is_there(self._incoming.sock)
+
+
+def _send(sock: socket.socket, data: bytes) -> None:
+    """Send all of it, mostly at one go: gevent's ``sendall`` first asks for the buffer's size."""
+    sent = sock.send(data)
+    if sent < len(data):
+        sock.sendall(memoryview(data)[sent:])
 
 
 def is_there(sock: socket.socket) -> bool:
