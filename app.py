@@ -12,16 +12,17 @@ monkey.patch_all()  # first: what was imported before it would keep the blocking
 
 import gc
 import os
-import re
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from io import BufferedReader, BytesIO
+from string import punctuation
 from typing import Any
+from urllib.parse import quote
 
 import gevent
 from gevent.event import Event
@@ -39,32 +40,36 @@ from orchestrator.platform import compose, run_root
 from orchestrator.settings import Settings
 from orchestrator.splice import Splicer
 from web import create_app
+from web.heads import Malformed, RequestHead, parse_request
+from web.incoming import Incoming
+from web.preview.gateway import Gateway, open_gateway
 
-HEAD_BYTES = 32768
-HEAD_SECONDS = 20.0
-"""For a whole request head, so that nobody holds connections by sending it drop by drop."""
-# RFC 9112, 5: no space before the colon, no folded line, no bare CR, no NUL. The parser below
-# would take such a line for the end of the head, or a bare CR for that of a line, and see another
-# request than a proxy in front does.
-FIELD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r?\n")
-IDLE_SECONDS = 75.0
-"""Between requests, between pieces of a body, and for a client that does not read."""
 STOP_SECONDS = 0.5
 BACKLOG = 1024
 DOOR_CONNECTIONS = 32
 """Of one workspace to the commons; more wait."""
 
 
+Fields = type(WSGIHandler.headers)
+
+
 class HijackHandler(WSGIHandler):
-    """One client connection: pywsgi's handler, bounded, and able to give its socket away."""
+    """One client connection: pywsgi's handler, bounded, and able to give its socket away.
+
+    Requests to previews are the gateway's and never reach pywsgi; one connection of a reverse
+    proxy may carry both kinds in turn.
+    """
 
     _hijacked = False
-    _kept_alive = False
-    _clock: gevent.Timeout | None = None
+
+    def __init__(self, sock: socket.socket, address: Any, server: Any) -> None:
+        self._incoming = Incoming(sock)
+        self._gateway: Gateway | None = getattr(server, "gateway", None)
+        self._head: RequestHead | None = None
+        super().__init__(sock, address, server, rfile=self._incoming)  # type: ignore[call-arg]
 
     def handle(self) -> None:
         """Serve requests until the connection ends; a vanished client is no error."""
-        self.socket.settimeout(IDLE_SECONDS)
         with suppress(OSError):
             super().handle()
 
@@ -76,17 +81,10 @@ class HijackHandler(WSGIHandler):
 
     def hijack(self) -> tuple[socket.socket, bytes]:
         """Give the client's socket away, with the bytes that were read beyond the request."""
-        client = self.socket
+        client = self._let_go()
         client.settimeout(0)
-        try:
-            buffered = self.rfile.peek()  # the buffer, or what has just come: never waits
-        except OSError:
-            buffered = b""
-        self.rfile.close()  # or the socket could not be closed before this is collected
-        self._hijacked = self.close_connection = True
-        self.socket = None  # type: ignore[assignment]  # which pywsgi looks for
         self.wsgi_input = Input(BufferedReader(BytesIO()), 0)  # pywsgi drains every body
-        return client, buffered
+        return client, self._incoming.rest()
 
     def process_result(self) -> None:
         """Send the view's response, unless the view took the socket."""
@@ -96,48 +94,39 @@ class HijackHandler(WSGIHandler):
     def handle_one_request(self) -> Any:
         """Serve one request; None ends the connection, or pywsgi's part in it."""
         try:
-            result = super().handle_one_request()
-        finally:
-            self._stop_clock()
-        self._kept_alive = True
+            raw = self._incoming.head()
+            if not raw:
+                return None
+            self._head = head = parse_request(raw)
+        except Malformed as error:
+            return self._handle_client_error(error)
+        if self._gateway is not None:
+            kept = self._gateway.serve(self._incoming, head, self.client_address[0])
+            if self._incoming.closed:
+                self._let_go()
+            if kept is not None:
+                return True if kept else None
+        result = super().handle_one_request()
         if self._hijacked:
             self.environ = None  # it holds this handler
         return result
 
     def read_requestline(self) -> str:
-        """Wait for a request, then give its head ``HEAD_SECONDS``."""
-        if self._kept_alive:
-            self.rfile.peek(1)
-        self._clock = gevent.Timeout.start_new(HEAD_SECONDS, TimeoutError)
-        return super().read_requestline()
+        """Return the request's first line."""
+        head = self._head
+        assert head is not None
+        # pywsgi splits at every space of Latin-1, such as the second byte of an "à".
+        raw = head.target
+        target = raw.decode() if raw.isascii() else quote(raw, punctuation)
+        return f"{head.method.decode()} {target} HTTP/1.{head.minor}\r\n"
 
-    def read_request(self, raw_requestline: str) -> Any:
-        """Parse the head. Raises: ValueError."""
-        try:
-            return super().read_request(raw_requestline)
-        finally:
-            self._stop_clock()
-
-    def MessageClass(self, rfile: Any, *_: Any) -> Any:
-        """Parse the header fields, refusing a huge head and an ambiguous body length."""
-        head, line = bytearray(), b""
-        while line not in (b"\r\n", b"\n"):
-            line = rfile.readline(HEAD_BYTES)
-            head += line
-            if not line or len(head) > HEAD_BYTES:
-                raise ValueError("the request head is cut off or too large")
-            if line not in (b"\r\n", b"\n") and not FIELD.fullmatch(line):
-                raise ValueError("a header field is malformed")
-        fields = super().MessageClass(BytesIO(head))
-        lengths = fields.get_all("Content-Length", [])
-        codings = fields.get_all("Transfer-Encoding", [])
-        # RFC 9112, 6.3: a proxy in front could see another end of this request than we do.
-        if len(lengths) + len(codings) > 1 or not all(length.isdigit() for length in lengths):
-            raise ValueError("the length of the body is ambiguous")
-        if len(fields.get_all("Host", [])) != 1 and self.request_version != "HTTP/1.0":
-            raise ValueError("one Host is needed")  # RFC 9112, 3.2
-        if any(coding.lower() != "chunked" for coding in codings):
-            raise ValueError("the body's transfer coding is unknown")
+    def MessageClass(self, *_: Any) -> Any:
+        """Return the fields of the request's head."""
+        assert self._head is not None
+        fields = Fields()
+        for name, line in self._head.lines:
+            value = line[len(name) + 1 :].strip(b" \t")
+            fields[line[: len(name)].decode()] = value.decode("latin-1")
         return fields
 
     def _handle_client_error(self, ex: Exception) -> tuple[str, bytes] | None:
@@ -153,9 +142,13 @@ class HijackHandler(WSGIHandler):
         else:
             super().handle_error(t, v, tb)
 
-    def _stop_clock(self) -> None:
-        if self._clock is not None:
-            self._clock.close()
+    def _let_go(self) -> socket.socket:
+        """Forget the socket: it has another owner from here on."""
+        client = self.socket
+        self._incoming.close()
+        self._hijacked = self.close_connection = True
+        self.socket = None  # type: ignore[assignment]  # which pywsgi looks for
+        return client
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -173,6 +166,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class Server(WSGIServer):
+    """The listening side, which may serve previews beside the application."""
+
+    gateway: Gateway | None = None
+
+
 COMMONS = ("/git/", "/api/v1/share/")
 
 
@@ -180,10 +179,8 @@ def serve_door(application: Any, listener: socket.socket, door: Door) -> WSGISer
     """Begin to serve the commons, and nothing else, to a workspace; ``close`` ends it."""
 
     def commons(environ: dict[str, Any], start: Any) -> Any:
-        if not environ["PATH_INFO"].startswith(COMMONS):
-            start("404 Not Found", [("Content-Length", "0")])
-            return []
-        return application(environ, start)
+        own = environ["PATH_INFO"].startswith(COMMONS)
+        return (application if own else nothing)(environ, start)
 
     server = WSGIServer(
         listener,
@@ -197,24 +194,50 @@ def serve_door(application: Any, listener: socket.socket, door: Door) -> WSGISer
     return server
 
 
-def serve(application: Any, listener: socket.socket, *, stop: Callable[[], object]) -> None:
-    """Serve until SIGTERM or SIGINT, then call ``stop`` and give requests ``STOP_SECONDS``."""
-    server = WSGIServer(
-        listener,
-        application,
-        log=None,
-        spawn=Pool(),
-        handler_class=HijackHandler,
-        environ={"SERVER_NAME": listener.getsockname()[0]},  # else a name server is asked
-    )
+def serve(
+    application: Any,
+    listener: socket.socket,
+    *,
+    stop: Callable[[], object],
+    gateway: Gateway | None = None,
+    more: Sequence[socket.socket] = (),
+) -> None:
+    """Serve until SIGTERM or SIGINT, then call ``stop`` and give requests ``STOP_SECONDS``.
+
+    ``more`` are sockets on which previews alone are served.
+    """
+    carried = Pool()
+    servers = [
+        Server(
+            one,
+            application if one is listener else nothing,
+            log=None,
+            spawn=carried,
+            handler_class=HijackHandler,
+            environ={"SERVER_NAME": one.getsockname()[0]},  # else a name server is asked
+        )
+        for one in (listener, *more)
+    ]
     stopping = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stopping.set)
-    server.start()
+    if gateway is not None:
+        gevent.spawn(gateway.keep_house)
+    for server in servers:
+        server.gateway = gateway
+        server.start()
     stopping.wait()
-    server.close()
+    for server in servers:
+        server.close()
     stop()
-    server.stop(timeout=STOP_SECONDS)
+    for server in servers:
+        server.stop(timeout=STOP_SECONDS)
+
+
+def nothing(_environ: dict[str, Any], start: Any) -> list[bytes]:
+    """Be the application where there is none."""
+    start("404 Not Found", [("Content-Length", "0")])
+    return []
 
 
 def address(host: str, port: int) -> str:
@@ -249,10 +272,14 @@ def main() -> int:
         settings = Settings.from_environment()
         escrow.check(settings)
         listener = listen(*settings.address)
+        # A trusted proxy has the ports of previews itself, and sends them all here.
+        ports = settings.apps_port_range if settings.apps_host else ()
+        more = [] if settings.trusted_proxies else [listen(settings.address[0], p) for p in ports]
         platform = compose(settings, splicer)
         application = create_app(platform)
         migrate(application)
         doors = Doors(RunDirs(run_root(settings)), partial(serve_door, application))
+        gateway = open_gateway(application, platform, gevent.spawn)
         background = Background(platform, application.app_context, doors)
         background.start()
     except RootBloodError as error:
@@ -270,7 +297,7 @@ def main() -> int:
 
     gc.collect()
     gc.freeze()  # what is loaded now stays: no later collection need walk over it
-    serve(application, listener, stop=stop)
+    serve(application, listener, stop=stop, gateway=gateway, more=more)
     pool.kill()
     gc.freeze()  # nor take it apart at the end, which would last a second
     return 0

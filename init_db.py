@@ -1,16 +1,19 @@
 """Bring the database to the present schema and fill the catalogue; safe to run again.
 
-``python init_db.py`` does it by hand; ``app.py`` does the same at every start.
+``python init_db.py`` does it by hand; ``app.py`` does the same at every start. With ``--offer APP``
+people may have an app from then on: ``script/add-app`` says so.
 """
 
+import argparse
 import fcntl
 import sys
+from collections.abc import Sequence
 
 import flask_migrate
 from flask import Flask
 
 from models import utcnow
-from orchestrator import catalogue
+from orchestrator import apps, catalogue
 from orchestrator.errors import RootBloodError
 from orchestrator.platform import compose
 from orchestrator.settings import Settings
@@ -30,11 +33,18 @@ def migrate(app: Flask) -> None:
         catalogue.ensure_built_in(utcnow())
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Run the migration; return the exit code."""
+    parser = argparse.ArgumentParser(description="Bring the database to the present schema.")
+    parser.add_argument("--offer", choices=sorted(apps.SHIPPED), help="let people have this app")
+    offered = parser.parse_args(arguments).offer
     try:
         settings = Settings.from_environment()
-        migrate(create_app(compose(settings, splicer=None)))
+        app = create_app(compose(settings, splicer=None))
+        migrate(app)
+        if offered:
+            with app.app_context():
+                catalogue.offer(apps.SHIPPED[offered], utcnow())
     except RootBloodError as error:
         print(f"The database is not ready: {error}", file=sys.stderr)
         return 1
@@ -43,4 +53,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -4,7 +4,17 @@ import argparse
 import signal
 import sys
 
-from benchmarks import commons, commons_pages, files, homes, ide, scale, start, terminal
+from benchmarks import (
+    commons,
+    commons_pages,
+    files,
+    homes,
+    ide,
+    previews,
+    scale,
+    start,
+    terminal,
+)
 from benchmarks.results import Result, document, table
 
 BENCHMARKS = {
@@ -16,6 +26,7 @@ BENCHMARKS = {
     "ide": ide.run,
     "commons": commons.run,
     "commons-pages": commons_pages.run,
+    "previews": previews.run,
 }
 
 

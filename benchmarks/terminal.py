@@ -50,7 +50,7 @@ def product() -> list[Result]:
             "direct": lambda arg: Terminal.over_unix(path, f"/ws?arg={arg}"),
             "ours": lambda arg: person.terminal(session=arg),
         }
-        with nginx(Path(name), path) as proxy:
+        with nginx(Path(name), f"unix:{path}") as proxy:
             if proxy is not None:
                 ways["nginx"] = lambda arg: Terminal.over_tcp(proxy[0], f"/ws?arg={arg}")
             return list(_echo_results("a workspace", echo(ways, str), most=1.7))
@@ -65,7 +65,7 @@ def bare_path() -> list[Result]:
         os.environ["BULK_FILE"] = str(bulk)
         path = stack.enter_context(ttyd(directory, SCRIPT))
         port, pid = stack.enter_context(minimal_server())
-        proxy = stack.enter_context(nginx(directory, path))
+        proxy = stack.enter_context(nginx(directory, f"unix:{path}"))
         ways: dict[str, Connect] = {
             "direct": lambda arg: Terminal.over_unix(path, f"/ws?arg={arg}"),
             "ours": lambda arg: Terminal.over_tcp(
@@ -106,16 +106,16 @@ def echo(ways: Mapping[str, Connect], arg: Callable[[str], str]) -> dict[str, li
     for terminal in terminals.values():
         terminal.begin()
         terminal.wait_for(b"$")
-        _keys(terminal)
+        keys(terminal)
     for _ in range(ROUNDS):
         for name, terminal in terminals.items():
-            times[name].append(_keys(terminal))
+            times[name].append(keys(terminal))
     for terminal in terminals.values():
         terminal.close()
     return times
 
 
-def _keys(terminal: Terminal) -> float:
+def keys(terminal: Terminal) -> float:
     """Type letters and rub them out; return the median milliseconds to an echo."""
     times = []
     for key in (b"x", b"\x7f") * (KEYS // 2):

@@ -31,7 +31,7 @@ const targets = [
   { ...shared, entryPoints: ["src/theme.ts"], format: "iife" },
   {
     ...shared,
-    entryPoints: { app: "src/app.ts", commons: "src/commons.ts", dashboard: "src/dashboard.ts", home: "src/home.ts", ide: "src/ide.ts", "names-worker": "src/ide/quick/names-worker.ts" },
+    entryPoints: { app: "src/app.ts", "app-page": "src/app-page.ts", commons: "src/commons.ts", dashboard: "src/dashboard.ts", doctor: "src/doctor.ts", home: "src/home.ts", ide: "src/ide.ts", "names-worker": "src/ide/quick/names-worker.ts" },
     format: "esm",
     splitting: true,
     chunkNames: "[name]-[hash]",

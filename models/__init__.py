@@ -25,6 +25,7 @@ from models.database import (
     writing,
 )
 from models.homes import Home, KeySlot, Reason, Remains, Run, Slot, Snapshot
+from models.previews import Audience, Berth, Pass, Share, Ticket
 from models.records import ActiveSession, Event, Kind
 from models.workspaces import TRANSITIONS, State, Template, Workspace
 
@@ -32,6 +33,8 @@ __all__ = [
     "TRANSITIONS",
     "ActiveSession",
     "Activity",
+    "Audience",
+    "Berth",
     "Collaborator",
     "Deed",
     "Event",
@@ -42,6 +45,7 @@ __all__ = [
     "Level",
     "Login",
     "Method",
+    "Pass",
     "Proposal",
     "ProposalComment",
     "Reason",
@@ -49,6 +53,7 @@ __all__ = [
     "Repository",
     "Role",
     "Run",
+    "Share",
     "Side",
     "Slot",
     "Snapshot",
@@ -57,6 +62,7 @@ __all__ = [
     "Star",
     "State",
     "Template",
+    "Ticket",
     "Token",
     "User",
     "UtcDateTime",

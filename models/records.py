@@ -18,12 +18,17 @@ class Kind(StrEnum):
     """An open page that is told of changed files."""
     LANGUAGE = "language"
     """A language server."""
+    PORTS = "ports"
+    """An open page that is told what listens."""
+    PREVIEW = "preview"
+    """A browser that looks at what a port serves."""
 
 
 class ActiveSession(Model):
     """One live connection of a person to a workspace.
 
-    ``server`` is the process that holds the socket; deleting the row asks it to hang up.
+    ``server`` is the process that holds the socket; deleting the row asks it to hang up. Only of a
+    preview that everybody may open can nobody know the ``user_id``.
     """
 
     __tablename__ = "active_sessions"
@@ -31,12 +36,17 @@ class ActiveSession(Model):
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  # declared so by SQLAlchemy
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
     workspace_id: Mapped[int] = mapped_column(
         ForeignKey("workspaces.id", ondelete="CASCADE"), index=True
     )
     login_id: Mapped[int | None] = mapped_column(ForeignKey("logins.id", ondelete="CASCADE"))
     token_id: Mapped[int | None] = mapped_column(ForeignKey("tokens.id", ondelete="CASCADE"))
+    pass_id: Mapped[int | None] = mapped_column(ForeignKey("passes.id", ondelete="CASCADE"))
+    port: Mapped[int | None]
+    """Of a preview."""
     kind: Mapped[Kind] = mapped_column(text_enum(Kind))
     address: Mapped[str] = mapped_column(String(64))
     server: Mapped[str] = mapped_column(String(80), index=True)

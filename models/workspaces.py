@@ -57,7 +57,9 @@ class Template(Model):
     pids: Mapped[int]
     ports: Mapped[list[int]] = mapped_column(JSON, default=list)
     languages: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    """Its language servers beside those built in: see ``orchestrator.language``."""
+    """Its language servers beside those built in: see ``orchestrator.languages``."""
+    apps: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """See ``orchestrator.apps``."""
     read_only_root: Mapped[bool] = mapped_column(default=True)
     enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -15,6 +15,7 @@ from orchestrator.errors import EngineError, EngineUnreachable
 from orchestrator.files.rescue import Unused
 from orchestrator.logs import log
 from orchestrator.platform import Context, Platform
+from orchestrator.previews import passes, shares
 from orchestrator.snapshot_schedule import Schedule
 from orchestrator.sweep import Collector
 
@@ -103,11 +104,14 @@ class Background:
             self._platform.feed.publish(user_id)
 
     def _heartbeat(self) -> None:
+        self._platform.viewers.dismiss_idle(self._platform.connections, time.monotonic())
         self._platform.connections.touch(utcnow())
         for user_id in self._platform.connections.bury():
             self._platform.feed.publish(user_id)
 
     def _revoked(self) -> None:
+        shares.end_expired(self._platform, utcnow())
+        passes.delete_expired(utcnow())
         self._platform.connections.hang_up_revoked()
 
     def _collect(self) -> None:

@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from models import Template, User, Workspace, db, writing
-from orchestrator import access, audit, languages
+from orchestrator import access, apps, audit, languages
+from orchestrator.apps import App
 from orchestrator.errors import AlreadyExists, BadInput, Conflict, NotFound
 from orchestrator.languages import Language
 from orchestrator.names import could_be, parse_image, parse_template, parse_title
@@ -30,6 +31,7 @@ class Entry:
     ports: tuple[int, ...] = ()
     languages: tuple[Language, ...] = ()
     """Its own language servers; those built in need not be named."""
+    apps: tuple[App, ...] = ()
     read_only_root: bool = True
     enabled: bool = True
 
@@ -48,6 +50,7 @@ class Entry:
             raise BadInput(f"pids must be at least {PIDS_MIN}", field="pids")
         if len(self.ports) > 32 or not all(0 < port < 65536 for port in self.ports):
             raise BadInput("Ports are numbers from 1 to 65535, at most 32", field="ports")
+        apps.checked(self.apps)
         return self
 
 
@@ -59,6 +62,16 @@ BUILT_IN = Entry(
     cpus=1.0,
     memory_bytes=1 << 30,
     pids=512,
+)
+JUPYTER = Entry(
+    name="jupyter",
+    title="JupyterLab",
+    description="Chaospine with JupyterLab: notebooks, a console and a terminal on a page.",
+    image="jupyter:1.0.0",
+    cpus=2.0,
+    memory_bytes=2 << 30,
+    pids=512,
+    apps=(apps.JUPYTERLAB,),
 )
 
 
@@ -93,6 +106,27 @@ def ensure_built_in(now: datetime) -> None:
     with writing():
         if not db.session.scalar(select(func.count(Template.id))):
             db.session.add(_fill(Template(created_at=now), BUILT_IN))
+
+
+def offer(app: App, now: datetime) -> None:
+    """Let people have an app that the operator has just added to the server.
+
+    JupyterLab has a template of its own; others join the templates that are shipped, where their
+    port and their id are free. What is there already is left as it is.
+    """
+    named = select(Template).where(Template.name.in_((DEFAULT, JUPYTER.name)))
+    with writing():
+        there = {row.name: row for row in db.session.scalars(named)}
+        if app == apps.JUPYTERLAB:
+            if JUPYTER.name not in there:
+                db.session.add(_fill(Template(created_at=now), JUPYTER))
+                audit.record(now, "operator", "template.added", JUPYTER.name, image=JUPYTER.image)
+            return
+        for row in there.values():
+            own = apps.of(row)
+            if all(one.id != app.id and one.port != app.port for one in own):
+                row.apps = apps.stored((*own, app))
+                audit.record(now, "operator", "template.changed", row.name, app=app.id)
 
 
 def add(admin: User, now: datetime, entry: Entry, *, address: str) -> Template:
@@ -152,6 +186,7 @@ def _fill(template: Template, entry: Entry) -> Template:
     template.pids = entry.pids
     template.ports = sorted(set(entry.ports))
     template.languages = languages.stored(entry.languages)
+    template.apps = apps.stored(entry.apps)
     template.read_only_root = entry.read_only_root
     template.enabled = entry.enabled
     return template

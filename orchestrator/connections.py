@@ -33,6 +33,7 @@ class Connection:
 
     id: int
     user_id: int
+    """Whose pages show it: of a preview's viewer the workspace's owner, else who is connected."""
     workspace_id: int
     kind: Kind
     opened: datetime
@@ -56,6 +57,8 @@ class Connections:
 
     def __init__(self, server: str) -> None:
         self.server = server
+        self.looked = 0
+        """How often it was looked for revoked ones: what was allowed before may not be since."""
         self._guard = threading.Lock()
         self._live: dict[int, Connection] = {}
         self._ended: deque[Connection] = deque()
@@ -89,12 +92,26 @@ class Connections:
             opened_at=now,
             last_seen_at=now,
         )
+        return self._register(row, user_id)
+
+    def open_preview(self, row: ActiveSession, owner_id: int) -> Connection:
+        """Write the row of a preview's viewer and register it; pages of ``owner_id`` show it.
+
+        Raises: Conflict when the pass, the token or the workspace has ended meanwhile.
+        """
+        row.kind, row.server = Kind.PREVIEW, self.server
+        return self._register(row, owner_id)
+
+    def _register(self, row: ActiveSession, user_id: int) -> Connection:
         try:
             with writing():
                 db.session.add(row)
         except IntegrityError as error:
             raise Conflict("Your sign-in or the workspace has just ended") from error
-        connection = Connection(row.id, user_id, workspace_id, kind, opened=now, written=now)
+        now = row.opened_at
+        connection = Connection(
+            row.id, user_id, row.workspace_id, row.kind, opened=now, written=now
+        )
         with self._guard:
             self._live[row.id] = connection
         return connection
@@ -120,6 +137,7 @@ class Connections:
 
         One that is still being put together stays listed, so that the next call closes it.
         """
+        self.looked += 1
         with self._guard:
             live = dict(self._live)
         if not live:

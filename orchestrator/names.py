@@ -16,6 +16,11 @@ SESSION_MAX = 32
 PASSWORD_MIN = 10
 PASSWORD_MAX = 200
 
+HOST_MAX = 180
+"""Of an apps domain: with a preview's label before it the whole is a name that DNS can carry."""
+
+_DNS_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
+_HOST = re.compile(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 
 RESERVED = frozenset(
@@ -53,6 +58,31 @@ def parse_username(text: object) -> str:
 def parse_workspace(text: object) -> str:
     """Return ``text`` when it can name a workspace. Raises: BadInput."""
     return _label(text, what="workspace name", field="name", shortest=1, longest=WORKSPACE_MAX)
+
+
+def parse_host(text: str) -> str:
+    """Return ``text`` when it is a host's name in lower case. Raises: ValueError."""
+    if len(text) > HOST_MAX or not _HOST.fullmatch(text):
+        raise ValueError(f"{text[:HOST_MAX]!r} is no host's name")
+    return text
+
+
+def parse_authority(text: str) -> tuple[str, str]:
+    """Return a host's name and its port, "" where there is none. Raises: ValueError."""
+    host, colon, port = text.partition(":")
+    if colon and not is_port(port):
+        raise ValueError(f"{port[:HOST_MAX]!r} is no port")
+    return parse_host(host), port
+
+
+def is_own_machine(host: str) -> bool:
+    """Return whether every browser takes a host's name for its own: W3C Secure Contexts, 3.1."""
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def is_port(text: str) -> bool:
+    """Return whether ``text`` is the number of a port as it is written."""
+    return re.fullmatch(r"[1-9][0-9]{0,4}", text, re.ASCII) is not None and int(text) < 65536
 
 
 def could_be(parse: Callable[[object], str], text: object) -> bool:

@@ -24,6 +24,7 @@ from orchestrator.files.pool import Pools
 from orchestrator.jobs import Jobs
 from orchestrator.keyring import Keyring, best_keyring
 from orchestrator.leases import Leases
+from orchestrator.previews.viewers import Viewers
 from orchestrator.sampler import Sampler
 from orchestrator.settings import Settings
 from orchestrator.splice import Splicer
@@ -74,6 +75,7 @@ class Platform:
     """Who is using which home."""
     kept: Kept = field(default_factory=Kept)
     feed: Feed = field(default_factory=Feed)
+    viewers: Viewers = field(default_factory=Viewers)
     sampler: Sampler = field(default_factory=Sampler)
     watch: Watch = field(default_factory=Watch)
     brake: Brake = field(default_factory=Brake)

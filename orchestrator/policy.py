@@ -90,10 +90,18 @@ def home_of(user: User) -> str:
     return f"{HOME_PREFIX}{user.userhash}"
 
 
-def spec_for(workspace: Workspace, home: Mount, commons: str, *, capped: bool = False) -> Spec:
+def spec_for(
+    workspace: Workspace,
+    home: Mount,
+    commons: str,
+    *,
+    shelves: tuple[Mount, ...] = (),
+    capped: bool = False,
+) -> Spec:
     """Return how the workspace runs. ``commons`` is the host path of ``/global``.
 
-    ``capped``: the home's file system is as large as the home may become.
+    ``shelves`` are those of its apps; ``capped``: the home's file system is as large as the home
+    may become.
     """
     user, template = workspace.user, workspace.template
     return Spec(
@@ -102,7 +110,7 @@ def spec_for(workspace: Workspace, home: Mount, commons: str, *, capped: bool = 
         user=(user.uid, user.uid),
         limits=Limits(workspace.cpus, workspace.memory_bytes, workspace.pids),
         environment=environment(user, workspace.name, capped=capped),
-        mounts=(home, Mount(commons, "/global", read_only=True)),
+        mounts=(home, Mount(commons, "/global", read_only=True), *shelves),
         hostname=workspace.name,
         working_dir=f"/home/{user.username}",
         read_only_root=template.read_only_root,

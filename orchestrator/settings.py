@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import BadInput
+from orchestrator.names import is_own_machine, parse_authority, parse_host
 
 PREFIX = "ROOTBLOOD_"
 FILE_NAME = "rootblood.toml"
@@ -24,6 +25,9 @@ SET_IN_WORKSPACES = frozenset(
     {"ROOTBLOOD_USER", "ROOTBLOOD_WORKSPACE", "ROOTBLOOD_EMAIL_DOMAIN", "ROOTBLOOD_HOME_CAPPED"}
 )
 """What every workspace knows of itself: a server may be developed inside one."""
+
+
+APPS_PORTS_MAX = 1000
 
 
 class Registration(StrEnum):
@@ -59,6 +63,23 @@ class Settings:
         "postgresql+psycopg://user:password@host/name.",
     )  # fmt: skip
     listen: str = _setting("127.0.0.1:8000", "Address and port to serve on.")
+    apps_domain: str = _setting(
+        "localhost", "What runs in workspaces is opened on hosts below this one, which all must "
+        "reach this server; with a port where it is not the panel's. In production a domain that "
+        "the panel's does not share: see 'How to give previews a domain'."
+    )  # fmt: skip
+    apps_host: str = _setting(
+        "", "Where there is no wildcard DNS: a second host name, other than the panel's, on which "
+        "each preview gets a port of its own. It replaces apps_domain."
+    )  # fmt: skip
+    apps_ports: str = _setting(
+        "9000-9049", "The ports of apps_host, first and last. Without a trusted proxy the server "
+        "listens on them itself."
+    )  # fmt: skip
+    panel_url: str = _setting(
+        "", "Where browsers reach the panel, as https://panel.example.org: from there, and from "
+        "nowhere else, previews are opened. Needed unless previews are at localhost or below it."
+    )  # fmt: skip
     trusted_proxies: int = _setting(
         0, "Reverse proxies in front whose X-Forwarded-* headers count.", unit="proxies"
     )
@@ -173,6 +194,12 @@ class Settings:
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]"), int(port)
 
+    @property
+    def apps_port_range(self) -> range:
+        """The ports of :attr:`apps_ports`."""
+        first, _, last = self.apps_ports.partition("-")
+        return range(int(first), int(last) + 1)
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Build the settings. Raises: BadInput, naming the variable and the nearest known one."""
@@ -186,7 +213,9 @@ class Settings:
             if name.startswith(PREFIX) and name not in SET_IN_WORKSPACES:
                 values[_known(name, known).name] = value
         values["data_dir"] = data_dir
-        return cls(**{name: _parse(known[PREFIX + name.upper()], v) for name, v in values.items()})
+        made = cls(**{name: _parse(known[PREFIX + name.upper()], v) for name, v in values.items()})
+        _check_panel(made)
+        return made
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -198,6 +227,30 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path} is not valid TOML: {error}", field=str(path)) from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}", field=str(path)) from error
+
+
+def _check_panel(settings: Settings) -> None:
+    """Raise BadInput where previews and the panel cannot be told apart, or find each other."""
+    panel = settings.panel_url.partition("://")[2].partition(":")[0]
+    domain = settings.apps_domain.partition(":")[0]
+    where = settings.apps_host or domain
+    if not panel and not is_own_machine(where):
+        # What a request says of the host it came to, anybody may say.
+        raise BadInput(
+            f"{PREFIX}PANEL_URL is needed where previews are at {where}",
+            field=f"{PREFIX}PANEL_URL",
+            hint="Set it to where browsers reach the panel, such as https://panel.example.org.",
+        )
+    if settings.apps_host:
+        name, shut_out = "APPS_HOST", panel == settings.apps_host
+    else:
+        name, shut_out = "APPS_DOMAIN", panel.endswith(f".{domain}")
+    if shut_out:
+        raise BadInput(
+            f"{PREFIX}{name} has the panel's own host among those of previews",
+            field=PREFIX + name,
+            hint=f"{PREFIX}PANEL_URL is {settings.panel_url}; choose another name for previews.",
+        )
 
 
 def _known(name: str, known: Mapping[str, Field[Any]]) -> Field[Any]:
@@ -254,7 +307,25 @@ def _text(name: str, value: Any) -> str:
     # restic knows more; those would need files in its container, such as SSH keys.
     if name == "backup_url" and not re.fullmatch(r"((rest|s3):\S+)?", value):
         raise ValueError("another kind")
+    if name == "apps_domain":
+        parse_authority(value)
+    if name == "apps_host" and value:
+        parse_host(value)
+    if name == "apps_ports":
+        first, last = (int(port) for port in value.split("-"))
+        if not 0 < first <= last < 65536 or last - first >= APPS_PORTS_MAX:
+            raise ValueError("no ports")
+    if name == "panel_url" and value:
+        return _origin(value)
     # It becomes part of command lines and of names: it must not look like an option.
     if name == "instance" and not re.fullmatch(r"(?=.{1,20}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*", value):
         raise ValueError(value)
     return value
+
+
+def _origin(text: str) -> str:
+    """Return an origin as browsers write it: without the port that goes without saying."""
+    scheme, _, authority = text.partition("://")
+    standard = {"http": "80", "https": "443"}[scheme]
+    host, port = parse_authority(authority)
+    return f"{scheme}://{host}" + (f":{port}" if port not in ("", standard) else "")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from models import State, Workspace, db, end_reading, utcnow, writing
-from orchestrator import access, audit, homes, hours, workspaces
+from orchestrator import access, apps, audit, homes, hours, workspaces
 from orchestrator.engines import Phase
 from orchestrator.errors import (
     Busy,
@@ -121,7 +121,14 @@ def _run(platform: Platform, row: Workspace, actor: Actor) -> None:
     with homes.in_use(platform, user, actor.proof) as home:
         mount = platform.storage.mount(home.name, f"/home/{user.username}")
         capped = Feature.CAPPED in platform.storage.features
-        platform.engine.run(spec_for(row, mount, str(platform.store.mounted), capped=capped))
+        spec = spec_for(
+            row,
+            mount,
+            str(platform.store.mounted),
+            shelves=apps.mounts(row.template, apps.shelves(platform.settings.data_dir)),
+            capped=capped,
+        )
+        platform.engine.run(spec)
         platform.engine.dial(
             row.container, TERMINAL_PORT, timeout=platform.settings.start_seconds
         ).close()

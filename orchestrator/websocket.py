@@ -123,35 +123,33 @@ def client_head(response: ResponseHead, key: str, protocols: Sequence[str]) -> b
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-class InputMeter:
-    """Notices human input in a client's frames while they pass; a ``Meter`` for the splicer.
+class FrameMeter:
+    """Notices data frames in what a client sends, while they pass; a ``Meter`` for the splicer.
 
-    ttyd's client starts a message of input with the byte ``0`` (ttyd ``src/server.h``: INPUT);
-    ``on_input`` is called once for each such message, for pings and resizes it is not. Keeps a
-    few bytes, whatever comes and however it is cut.
+    ``on_frame`` is called as each begins, for pings it is not. Refuses nothing: what it cannot read
+    it lets pass, and counts no more. Extensions may be in use. Keeps a few bytes, whatever comes
+    and however it is cut.
     """
 
-    __slots__ = ("_ended", "_first", "_fragmented", "_head", "_left", "_mask", "_need", "_on_input")
+    __slots__ = ("_ended", "_head", "_left", "_need", "_on_frame")
 
-    def __init__(self, on_input: Callable[[], object]) -> None:
-        self._on_input = on_input
+    _ACCEPTS_BROKEN = True
+
+    def __init__(self, on_frame: Callable[[], object]) -> None:
+        self._on_frame = on_frame
         self._head = bytearray()  # of the current frame
         self._need = 2  # how long that head is, as far as is known
         self._left = 0  # payload bytes of the current frame still to come
-        self._first = False  # the current message's first byte is still to come
-        self._mask = -1  # mask of the next byte, when it is that first one
-        self._fragmented = False  # more frames of the current message follow
-        self._ended: bool | None = None  # true after a close frame, false after a broken one
+        self._ended: bool | None = None  # once frames are over: what is said of all that follows
 
     def __call__(self, data: memoryview | bytes) -> bool:
-        """Walk over what the client sent; false means that no client may send this."""
+        """Walk over what the client sent; return whether it may pass."""
         position, size = 0, len(data)
         while position < size:
             if self._ended is not None:
                 return self._ended
             if self._left:
-                if self._mask >= 0:
-                    self._look(data[position] ^ self._mask)
+                self._look(data[position])
                 step = min(self._left, size - position)
                 self._left -= step
                 position += step
@@ -167,36 +165,76 @@ class InputMeter:
 
     def _begin_frame(self, start: int, size: int) -> None:
         """Judge the first two bytes of a frame (5.2)."""
-        opcode, final, length = start & 0x0F, start & 0x80, size & 0x7F
-        if opcode in _CONTROL:
-            valid = final and length <= 125  # 5.5
-        else:
-            # 5.4: a continuation continues something, and nothing else comes in between.
-            valid = opcode in _DATA and (opcode == _CONTINUATION) == self._fragmented
-            self._fragmented = not final
-            self._first = self._first if opcode == _CONTINUATION else True
-        # 5.1: clients mask every frame. No extension was agreed on that could use a reserved bit.
-        if not valid or start & 0x70 or not size & 0x80:
-            self._ended = False
-        elif opcode == _CLOSE:
+        opcode, length = start & 0x0F, size & 0x7F
+        if opcode == _CLOSE:
             self._ended = True  # 5.5.1: no data follows
+        if not size & 0x80 or opcode not in _DATA | _CONTROL:  # 5.1: clients mask every frame
+            self._ended = self._ACCEPTS_BROKEN
+        elif opcode in _DATA:
+            self._on_frame()
         self._need = 6 + (8 if length == 127 else 2 if length == 126 else 0)
 
     def _end_head(self) -> None:
         head = self._head
         extended = head[2:-4]
         if len(extended) == 8 and extended[0] & 0x80:  # 5.2: the top bit is zero
-            self._ended = False
+            self._ended = self._ACCEPTS_BROKEN
         self._left = int.from_bytes(extended) if extended else head[1] & 0x7F
-        self._mask = head[-4] if self._first and head[0] & 0x0F not in _CONTROL else -1
         self._need = 2
         head.clear()
 
-    def _look(self, first: int) -> None:
+    def _look(self, byte: int) -> None:
+        """Take note of a byte of a payload: the first of each frame is among them."""
+
+
+class InputMeter(FrameMeter):
+    """Notices human input in a client's frames to ttyd, and frames that no client may send.
+
+    ttyd's client starts a message of input with the byte ``0`` (ttyd ``src/server.h``: INPUT);
+    ``on_input`` is called once for each such message, for pings and resizes it is not.
+    """
+
+    __slots__ = ("_first", "_fragmented", "_mask", "_on_input")
+
+    _ACCEPTS_BROKEN = False
+
+    def __init__(self, on_input: Callable[[], object]) -> None:
+        super().__init__(_nothing)
+        self._on_input = on_input
+        self._first = False  # the current message's first byte is still to come
+        self._mask = -1  # mask of the next byte, when it is that first one
+        self._fragmented = False  # more frames of the current message follow
+
+    def _begin_frame(self, start: int, size: int) -> None:
+        opcode, final, length = start & 0x0F, start & 0x80, size & 0x7F
+        super()._begin_frame(start, size)
+        if opcode in _CONTROL:
+            valid = final and length <= 125  # 5.5
+        else:
+            # 5.4: a continuation continues something, and nothing else comes in between.
+            valid = (opcode == _CONTINUATION) == self._fragmented
+            self._fragmented = not final
+            self._first = self._first if opcode == _CONTINUATION else True
+        # No extension was agreed on that could use a reserved bit.
+        if not valid or start & 0x70:
+            self._ended = False
+
+    def _end_head(self) -> None:
+        opcode, mask = self._head[0] & 0x0F, self._head[-4]
+        super()._end_head()
+        self._mask = mask if self._first and opcode not in _CONTROL else -1
+
+    def _look(self, byte: int) -> None:
+        if self._mask < 0:
+            return
         self._first = False
-        self._mask = -1
-        if first == _INPUT:
+        if byte ^ self._mask == _INPUT:
             self._on_input()
+        self._mask = -1
+
+
+def _nothing() -> None:
+    """Be called for nothing."""
 
 
 def check_key(key: str) -> None:

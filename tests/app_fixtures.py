@@ -35,7 +35,7 @@ from orchestrator.storage.memory import MemoryStorage
 from tests import postgres
 from tests.engine import WatchedEngine
 from tests.visitor import Visitor
-from web import create_app
+from web import create_app, opening
 from web.limits import limiter
 
 T = TypeVar("T")
@@ -155,6 +155,7 @@ def app(database: Database) -> Iterator[Flask]:
     """The server, with an engine and a storage that this test has for itself."""
     platform = database.app.extensions["rootblood"] = make_platform(database.settings, "test:1")
     platform.jobs.context = database.app.app_context
+    opening.install(database.app)
     yield database.app
     _check(platform)
 

@@ -14,7 +14,7 @@ from orchestrator.errors import RootBloodError
 
 CALLS = (
     "run", "stop", "pause", "remove", "inspect", "census", "exec", "spawn", "dial", "usage",
-    "logs", "images",
+    "logs", "images", "verify", "listeners",
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ _replace("orchestrator.background", Background=None)
 _replace("orchestrator.commons.doors", Door=None, Doors=None)
 _replace("orchestrator.platform", compose=None, run_root=None)
 _replace("web", create_app=None, __path__=[str(ROOT / "web")])
+_replace("web.preview.gateway", Gateway=object, open_gateway=None)
 
 import app  # first: it patches the standard library
 

@@ -69,6 +69,14 @@ def test_request_line_is_bounded(server: Serving) -> None:
         assert not ended(sock).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize("odd", [b"\xa0", b"\x85", "à".encode()])
+def test_what_latin_takes_for_a_space_ends_no_target(server: Serving, odd: bytes) -> None:
+    with server.connect() as sock:
+        for _ in range(2):
+            sock.sendall(b"GET /seen?a" + odd + b"b HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert answer(sock)[0] == 200
+
+
 def test_head_that_is_cut_off_runs_nothing(server: Serving) -> None:
     with server.connect() as sock:
         sock.sendall(b"GET /seen HTTP/1.1\r\nHost: x\r\n")
@@ -77,7 +85,7 @@ def test_head_that_is_cut_off_runs_nothing(server: Serving) -> None:
 
 
 def test_slow_heads_and_idle_connections_end() -> None:
-    with serving("app.HEAD_SECONDS=0.2", "app.IDLE_SECONDS=0.3") as server:
+    with serving("web.incoming.HEAD_SECONDS=0.2", "web.incoming.IDLE_SECONDS=0.3") as server:
         silent, slow, kept = server.connect(), server.connect(), server.connect()
         with silent, slow, kept:
             assert server.request(kept, "/seen")[0] == 200

@@ -101,7 +101,7 @@ def _fill_first_schema() -> None:
 
 def _kept() -> dict[str, list[dict[str, object]]]:
     """Return every row of the first schema's tables, without what later steps added to it."""
-    added = {"max_disk_bytes", "max_hours", "unseen", "languages"}
+    added = {"max_disk_bytes", "max_hours", "unseen", "languages", "apps", "pass_id", "port"}
     names = ("templates", "users", "logins", "tokens", "workspaces", "active_sessions", "events",
              "invites")  # fmt: skip
     if db.engine.dialect.name == "sqlite":
@@ -158,6 +158,26 @@ def test_homes_keep_what_they_have_and_count_what_is_published(empty: Flask) -> 
             home.published_bytes = too_much
             with pytest.raises(IntegrityError):
                 db.session.commit()
+            db.session.rollback()
+
+
+@both
+def test_who_looks_at_previews_is_forgotten_on_the_way_back(empty: Flask) -> None:
+    with empty.app_context():
+        flask_migrate.upgrade(revision="0001")
+        _fill_first_schema()
+        flask_migrate.upgrade(revision="0005")
+        at = utcnow()
+        session = {"workspace_id": 1, "address": "", "server": "s", "opened_at": at,
+                   "last_seen_at": at}  # fmt: skip
+        _insert("active_sessions", id=7, kind="preview", port=80, **session)
+        _insert("active_sessions", id=8, kind="ports", user_id=1, **session)
+        db.session.commit()
+        for step in (flask_migrate.downgrade, flask_migrate.upgrade):
+            db.engine.dispose()
+            step(revision="0004" if step is flask_migrate.downgrade else "0005")
+            found = db.session.execute(text("SELECT id FROM active_sessions ORDER BY id"))
+            assert list(found.scalars()) == [1, 2]
             db.session.rollback()
 
 

@@ -23,6 +23,7 @@ from orchestrator.platform import Platform
 from web import (
     account,
     admin,
+    apps,
     commons,
     deletion,
     doctor,
@@ -31,6 +32,7 @@ from web import (
     home,
     identity,
     limits,
+    opening,
     pages,
     problems,
     repository,
@@ -38,30 +40,18 @@ from web import (
     terminal,
 )
 from web.api import api
+from web.policy import content_policy
 
 ROOT = Path(__file__).resolve().parent.parent
 MIGRATIONS = ROOT / "migrations"
+SECRET_KEY = "secret.key"  # noqa: S105  # a name
+"""In the data directory."""
 BODY_BYTES_MAX = 256 << 10
 # Parameters hold the hashes of passwords and secrets: no error may carry them into the log.
 _POOL = {"pool_size": 20, "max_overflow": 200, "pool_pre_ping": True, "hide_parameters": True}
 
-CSP = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'wasm-unsafe-eval'",  # the image addon decodes sixels in WebAssembly
-        "style-src 'self' 'unsafe-inline'",  # xterm.js writes style elements
-        "img-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self'",
-        "worker-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'none'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-    )
-)
 HEADERS = {
-    "Content-Security-Policy": CSP,
+    "Content-Security-Policy": content_policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -79,7 +69,7 @@ def create_app(platform: Platform) -> Flask:
     app.extensions["rootblood"] = platform
     platform.jobs.context = app.app_context
     app.config.update(
-        SECRET_KEY=secret_key(settings.data_dir / "secret.key"),
+        SECRET_KEY=secret_key(settings.data_dir / SECRET_KEY),
         SQLALCHEMY_DATABASE_URI=settings.database,
         SQLALCHEMY_ENGINE_OPTIONS=_POOL,
         MAX_CONTENT_LENGTH=BODY_BYTES_MAX,
@@ -102,6 +92,7 @@ def create_app(platform: Platform) -> Flask:
             app.wsgi_app, x_for=count, x_proto=count, x_host=count
         )
     identity.install(app)
+    opening.install(app)
     limits.install(app, enabled=settings.rate_limits)
     problems.install(app)
     for blueprint in (
@@ -109,6 +100,8 @@ def create_app(platform: Platform) -> Flask:
         home.pages,
         account.pages,
         terminal.pages,
+        opening.pages,
+        apps.pages,
         admin.pages,
         deletion.pages,
         doctor.pages,

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from werkzeug.wrappers import Response as BaseResponse
 
 from models import Role, utcnow
-from orchestrator import access, administration, catalogue, invitations, languages
+from orchestrator import access, administration, apps, catalogue, invitations, languages
 from orchestrator.errors import NotFound, RootBloodError
 from orchestrator.policy import level
 from web import present
@@ -140,7 +140,8 @@ def _templates_page(error: RootBloodError | None = None) -> Response:
         render_template(
             "admin/templates.html",
             templates=present.templates(platform(), all_of_them=True),
-            written=languages.written,
+            languages_written=languages.written,
+            apps_written=apps.written,
             values={key: text[:2000] for key, text in request.form.items()},
             errors=field_errors(error) if error else {},
             nav="admin-templates",
@@ -163,6 +164,7 @@ def _entry(name: str) -> catalogue.Entry:
         pids=number(form.get("pids", ""), "pids"),
         ports=tuple(number(port, "ports") for port in ports),
         languages=languages.parse(form.get("languages", "")),
+        apps=apps.parse(form.get("apps", "")),
         read_only_root="read_only_root" in form,
         enabled="enabled" in form,
     )

@@ -4,12 +4,14 @@ from flask import Flask, request
 from flask_sock import Sock
 from simple_websocket import Server
 
+from orchestrator.errors import BadInput
 from web.identity import bearer, caller
 from web.upgrade import require_same_origin
 
 MESSAGES_MAX = 10
 MESSAGE_BYTES_MAX = 1024
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 90.0
+"""Without a ping of ours: the doctor's page finds out when a proxy cuts off who says nothing."""
 
 
 def install(app: Flask) -> None:
@@ -20,6 +22,9 @@ def install(app: Flask) -> None:
     @app.before_request
     def check() -> None:
         if request.path == "/api/v1/echo":
+            # First of all: to the doctor a stranger's 401 shows that the upgrade got this far.
+            if request.headers.get("Upgrade", "").lower() != "websocket":
+                raise BadInput("This address speaks WebSocket only", field="Upgrade")
             require_same_origin(request, bearer=bearer() is not None)
             caller()
 

@@ -24,6 +24,7 @@ from orchestrator.errors import Forbidden, SignInRequired
 from orchestrator.keys import Proof
 from orchestrator.platform import Platform
 from orchestrator.workspaces import Actor
+from web.origins import is_trusted
 
 COOKIE = "rootblood"
 FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -69,7 +70,7 @@ class CookieSessions(SecureCookieSessionInterface):
 
 def trusted_origin() -> bool:
     """Return whether browsers accept ``Secure`` cookies from this origin."""
-    return has_request_context() and (request.is_secure or hostname(request) == "localhost")
+    return has_request_context() and is_trusted(request.scheme, request.host)
 
 
 def exposed_origin() -> bool:

@@ -21,6 +21,8 @@ from web.identity import (
     refuse_rebound_founder,
 )
 from web.limits import limit_sign_in, limit_sign_up
+from web.opening import OPEN, origins
+from web.policy import content_policy
 
 pages = Blueprint("pages", __name__)
 
@@ -54,11 +56,17 @@ def login() -> Response | BaseResponse:
 
 
 def _login_form(error: RootBloodError | None = None) -> Response:
-    return form_page(
+    following = request.values.get("next", "/")
+    page = form_page(
         "auth/login.html", error,
         registration=platform().settings.registration.value,
-        next=request.values.get("next", "/"),
+        next=following,
     )  # fmt: skip
+    if following.startswith(f"{OPEN}?"):
+        # Browsers hold a form to its page's policy through all redirects that answer it.
+        allowed = content_policy(form_action=f"'self' {origins()}")
+        page.headers["Content-Security-Policy"] = allowed
+    return page
 
 
 @pages.post("/login")

@@ -1,12 +1,25 @@
 """Rows as the API and the pages show them."""
 
+from collections import defaultdict
 from datetime import datetime
 
 from sqlalchemy import func, select
 
-from models import ActiveSession, Slot, Snapshot, State, Token, User, Workspace, db, end_reading
+from models import (
+    ActiveSession,
+    Kind,
+    Share,
+    Slot,
+    Snapshot,
+    State,
+    Token,
+    User,
+    Workspace,
+    db,
+    end_reading,
+)
 from models import Home as HomeRow
-from orchestrator import catalogue, hours, keys, languages, snapshot_schedule
+from orchestrator import apps, catalogue, hours, keys, languages, snapshot_schedule
 from orchestrator.administration import UserRow
 from orchestrator.commons import quota
 from orchestrator.doctor import Finding
@@ -15,11 +28,13 @@ from orchestrator.idleness import Hours, Policy, judge
 from orchestrator.jobs import Job
 from orchestrator.platform import Platform
 from orchestrator.policy import allowance_of, home_of, level
+from orchestrator.previews import Label, shares
 from orchestrator.storage import Feature
 from orchestrator.sweep import activity_of
 from web import problems
 from web.api import home_schema, schema
 from web.identity import Caller
+from web.opening import path_to
 
 
 def me(platform: Platform, user: User) -> schema.Me:
@@ -184,6 +199,7 @@ def templates(platform: Platform, *, all_of_them: bool = False) -> list[schema.T
     While the engine does not answer that is unknown, and nothing is held against an entry.
     """
     rows = catalogue.templates(all_of_them=all_of_them)
+    shelves = apps.shelves(platform.settings.data_dir)
     end_reading()
     try:
         images = platform.engine.images()
@@ -201,6 +217,10 @@ def templates(platform: Platform, *, all_of_them: bool = False) -> list[schema.T
             pids=row.pids,
             ports=row.ports,
             languages=[schema.Language.of(languages.loaded(one)) for one in row.languages],
+            apps=[
+                schema.TemplateApp.of(one, installed=apps.is_installed(one, shelves))
+                for one in apps.of(row)
+            ],
             read_only_root=row.read_only_root,
             enabled=row.enabled,
         )
@@ -216,21 +236,31 @@ def workspace(platform: Platform, now: datetime, row: Workspace) -> schema.Works
 def workspaces(platform: Platform, now: datetime, rows: list[Workspace]) -> list[schema.Workspace]:
     """Return workspaces with their live connections counted in one query."""
     counts: dict[int, int] = {}
+    shared: defaultdict[int, list[Share]] = defaultdict(list)
     if rows:
+        ids = [row.id for row in rows]
         query = (
             select(ActiveSession.workspace_id, func.count())
-            .where(ActiveSession.workspace_id.in_([row.id for row in rows]))
+            .where(ActiveSession.workspace_id.in_(ids), ActiveSession.kind != Kind.PREVIEW)
             .group_by(ActiveSession.workspace_id)
         )
         counts = dict(db.session.execute(query).all())
+        for share in shares.of(ids, now):
+            shared[share.workspace_id].append(share)
     left = hours.left(platform.settings, rows, now)
     return [
-        _workspace(platform, now, row, counts.get(row.id, 0), left.get(row.user_id)) for row in rows
+        _workspace(platform, now, row, counts.get(row.id, 0), left.get(row.user_id), shared[row.id])
+        for row in rows
     ]
 
 
 def _workspace(
-    platform: Platform, now: datetime, row: Workspace, open_sessions: int, left: Hours | None
+    platform: Platform,
+    now: datetime,
+    row: Workspace,
+    open_sessions: int,
+    left: Hours | None,
+    shared: list[Share],
 ) -> schema.Workspace:
     return schema.Workspace(
         name=row.name,
@@ -245,6 +275,14 @@ def _workspace(
         stopped_at=row.stopped_at,
         usage=_usage(platform, row),
         activity=_activity(platform, now, row, open_sessions, left),
+        shared=[_shared(row, share) for share in shared],
+    )
+
+
+def _shared(row: Workspace, share: Share) -> schema.SharedPort:
+    label = Label(share.port, row.name, row.user.username)
+    return schema.SharedPort(
+        port=share.port, share=share.audience, expires=share.expires_at, path=path_to(label)
     )
 
 

@@ -108,7 +108,11 @@ def _http_problem(error: HTTPException) -> dict[str, Any]:
         # Nothing that this server takes is that large: the value is bad, whatever it is.
         status, slug, hint = 422, "too-long", "Send at most 256 KiB."
     if isinstance(error, CSRFError):
-        slug, hint = "bad-csrf-token", "Reload the page and try again."
+        slug = "bad-csrf-token"
+        hint = (
+            "Reload the page and try again. Where that never helps, a reverse proxy may not pass "
+            "on the Host header: whoever runs this server finds out by script/doctor."
+        )
     return {
         "type": f"urn:rootblood:{slug}",
         "title": HTTPStatus(status).phrase,

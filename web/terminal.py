@@ -1,6 +1,6 @@
 """The IDE's page, and the terminal: the WebSocket that is spliced to the workspace's ttyd."""
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request
 from flask_login import login_required
 
 from models import Kind, State, Workspace, utcnow
@@ -14,6 +14,8 @@ from orchestrator.websocket import InputMeter
 from web import present
 from web.api.operation import operation
 from web.identity import actor, bearer, caller, connect, platform
+from web.opening import origins
+from web.policy import content_policy
 from web.upgrade import require_same_origin, splice_websocket
 
 pages = Blueprint("terminal", __name__)
@@ -22,7 +24,7 @@ SUBPROTOCOL = "tty"
 
 @pages.get("/w/<name>/")
 @login_required  # type: ignore[untyped-decorator]
-def show(name: str) -> str:
+def show(name: str) -> Response:
     """Show the IDE, which wakes a stopped workspace and shows how that goes."""
     user = caller().user
     parse_workspace(name)
@@ -36,7 +38,9 @@ def show(name: str) -> str:
         "user": present.me(platform(), user).model_dump(mode="json"),
         "home": f"/home/{user.username}",
     }
-    return render_template("ide.html", boot=boot, nav="workspaces")
+    page = make_response(render_template("ide.html", boot=boot, nav="workspaces"))
+    page.headers["Content-Security-Policy"] = content_policy(frame_src=f"'self' {origins()}")
+    return page
 
 
 def _session_names(row: Workspace) -> list[str]:

@@ -69,6 +69,17 @@ class Usage:
     """Bytes read from and written to block devices."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A TCP port on which something in a container waits for connections."""
+
+    port: int
+    address: str
+    """Where it is bound: ``127.0.0.1``, ``::``, ..."""
+    command: str = ""
+    """How its program was started, one printable line that it may have chosen; "" unknown."""
+
+
 class Process(Protocol):
     """A command that runs inside a container with its standard streams attached."""
 
@@ -140,6 +151,12 @@ class Engine(Protocol):
         Raises: DialFailed when nothing answers within ``timeout`` seconds; WorkspaceStopped.
         """
 
+    def listeners(self, name: str) -> list[Listener]:
+        """Return what :meth:`dial` would reach over TCP, by port, each port once, at most 200.
+
+        Runs nothing in the container. Empty when it does not run, or cannot be looked into.
+        """
+
     def usage(self, name: str) -> Usage | None:
         """Return the container's counters, or None when it does not run."""
 
@@ -150,6 +167,12 @@ class Engine(Protocol):
         """Make ready what every container needs: the network and its rules. Idempotent.
 
         Raises: EngineError with a hint when the rules cannot be put in place.
+        """
+
+    def verify(self) -> None:
+        """Look whether what :meth:`prepare` made is still there, and change nothing.
+
+        Raises: EgressUnprotected.
         """
 
     def watch(self) -> Iterator[Status]:

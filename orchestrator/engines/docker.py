@@ -13,19 +13,28 @@ import docker.errors
 import requests
 from docker import APIClient
 
-from orchestrator.engines import Feature, Phase, Process, Result, Status, Usage, cgroups, stuck
+from orchestrator.engines import (
+    Feature,
+    Listener,
+    Phase,
+    Process,
+    Result,
+    Status,
+    Usage,
+    stuck,
+)
 from orchestrator.engines.docker_client import LazyClient
 from orchestrator.engines.docker_dial import Dialer
 from orchestrator.engines.docker_errors import is_race, translating
 from orchestrator.engines.docker_exec import Commands
 from orchestrator.engines.docker_network import bridge_name, ensure_network
+from orchestrator.engines.docker_reading import Readings
 from orchestrator.engines.docker_spec import (
     INSTANCE_LABEL,
     create_body,
     status_of,
     status_of_row,
     text_of_log,
-    usage_of_stats,
 )
 from orchestrator.engines.egress import Egress
 from orchestrator.engines.run_dirs import RunDirs
@@ -66,8 +75,8 @@ class DockerEngine:
         self.features = frozenset(features | ({Feature.EGRESS_RULES} if enforce_egress else set()))
         self._lanes = [threading.Lock() for _ in range(_LANES)]
         self._prepared_at = -math.inf
-        self._counters: dict[str, cgroups.Place] = {}
         self._dialer = Dialer(self._run_dirs, self._find, self.logs)
+        self._readings = Readings(self._client, self._dialer, self._find)
         self._commands = Commands(self._client)
 
     def prepare(self) -> None:
@@ -80,6 +89,10 @@ class DockerEngine:
         if self._egress:
             self._egress.ensure()
         self._prepared_at = time.monotonic()
+
+    def verify(self) -> None:
+        if self._egress:
+            self._egress.verify()
 
     def close(self) -> None:
         """Close the connections to the daemon; the engine opens others when used again."""
@@ -250,22 +263,13 @@ class DockerEngine:
         with translating():
             return self._dialer.dial(name, port, timeout=timeout)
 
-    def usage(self, name: str) -> Usage | None:
-        place = self._counters.get(name)
-        usage = cgroups.read(place) if place else None
-        if usage:
-            return usage
-        self._counters.pop(name, None)
+    def listeners(self, name: str) -> list[Listener]:
         with translating():
-            info = self._find(name)
-            if info is None or not info["State"]["Running"]:
-                return None
-            place = cgroups.locate(Path("/"), info["State"]["Pid"], info["Id"])
-            if place:
-                self._counters[name] = place
-                return cgroups.read(place)
-            # The daemon's machine is not this one.
-            return usage_of_stats(self._client().stats(info["Id"], stream=False, one_shot=True))
+            return self._readings.listeners(name)
+
+    def usage(self, name: str) -> Usage | None:
+        with translating():
+            return self._readings.usage(name)
 
     def logs(self, name: str, *, lines: int = 20) -> str:
         with translating():
@@ -332,7 +336,7 @@ class DockerEngine:
 
     def _forget(self, name: str) -> None:
         self._dialer.forget(name)
-        self._counters.pop(name, None)
+        self._readings.forget(name)
 
 
 def _until_gone(client: APIClient, ident: str) -> None:

@@ -25,7 +25,7 @@ _LOOK_SECONDS = 0.1  # how often to ask the engine whether a silent container st
 
 
 @dataclass(frozen=True, slots=True)
-class _Door:
+class Door:
     """What it takes to reach into one running container."""
 
     name: str
@@ -51,11 +51,18 @@ class Dialer:
         self._run_dirs = run_dirs
         self._find = find
         self._logs = logs
-        self._doors: dict[str, _Door] = {}
+        self._doors: dict[str, Door] = {}
 
     def forget(self, name: str) -> None:
         """Look again before the next connection to ``name``."""
         self._doors.pop(name, None)
+
+    def door(self, name: str) -> Door | None:
+        """Return the way into a container, None unless it runs."""
+        try:
+            return self._doors.get(name) or self._look(name)
+        except (StartFailed, WorkspaceStopped):
+            return None
 
     def dial(self, name: str, port: int, *, timeout: float) -> socket:
         """Connect to ``port`` of ``name``, waiting for a program that is about to listen.
@@ -78,6 +85,8 @@ class Dialer:
                     raise DialFailed(f"Port {port} of {name}: {error.strerror}") from error
                 except OSError as error:
                     reason = error.strerror or str(error)
+                    if isinstance(error, ConnectionRefusedError):  # by a container that is there
+                        look_at = look_at or time.monotonic() + _LOOK_SECONDS
             now = time.monotonic()
             if now >= deadline:
                 raise DialFailed(f"Nothing answers on port {port} of {name}: {reason}")
@@ -87,7 +96,7 @@ class Dialer:
             time.sleep(min(wait, deadline - now))
             wait = min(wait * 2, _LONGEST_WAIT)
 
-    def _look(self, name: str) -> _Door | None:
+    def _look(self, name: str) -> Door | None:
         """Return the way into a running container, None while it is being started."""
         self.forget(name)
         info = self._find(name)
@@ -100,7 +109,7 @@ class Dialer:
             return None
         labels = info["Config"]["Labels"]
         networks = info["NetworkSettings"]["Networks"].values()
-        door = _Door(
+        door = Door(
             name=name,
             id=info["Id"],
             pid=info["State"]["Pid"],
@@ -111,7 +120,7 @@ class Dialer:
         self._doors[name] = door
         return door
 
-    def _connect(self, door: _Door, port: int, timeout: float) -> socket:
+    def _connect(self, door: Door, port: int, timeout: float) -> socket:
         file = door.sockets.get(port)
         if file:
             return self._run_dirs.connect(door.name, file, door.owner)

@@ -147,14 +147,20 @@ class Egress:
 
         Raises: EgressUnprotected.
         """
-        wanted = chains(self._instance, self._bridge, resolvers=resolvers(), allow=self._allow)
-        table = _table()
+        wanted, table = self._wanted(), _table()
         if not _missing(wanted, table):
             return
         _install(wanted, table)
-        missing = _missing(wanted, _table())
+        self.verify()
+
+    def verify(self) -> None:
+        """Look whether the rules are in force, and change nothing. Raises: EgressUnprotected."""
+        missing = _missing(self._wanted(), _table())
         if missing:
             raise EgressUnprotected(f"The firewall does not hold the egress rules: {missing}")
+
+    def _wanted(self) -> tuple[Chain, Chain]:
+        return chains(self._instance, self._bridge, resolvers=resolvers(), allow=self._allow)
 
     def remove(self) -> None:
         """Take the rules out again. The network must be gone first, or it is unprotected."""

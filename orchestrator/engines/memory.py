@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from orchestrator.engines import Feature, Phase, Process, Result, Status, Usage
+from orchestrator.engines import Feature, Listener, Phase, Process, Result, Status, Usage
+from orchestrator.engines.listening import LISTENERS_MOST
 from orchestrator.engines.memory_shell import MemoryProcess, interpret
 from orchestrator.errors import (
     DialFailed,
@@ -79,6 +80,9 @@ class MemoryEngine:
                 watcher.put(None)
 
     def prepare(self) -> None:
+        self._get("")
+
+    def verify(self) -> None:
         self._get("")
 
     def images(self) -> frozenset[str]:
@@ -230,6 +234,22 @@ class MemoryEngine:
             with self._lock:
                 if connection in container.connections:
                     container.connections.remove(connection)
+
+    def listeners(self, name: str) -> list[Listener]:
+        with self._lock:
+            container = self._get(name)
+            if container is None or container.phase is not Phase.RUNNING:
+                return []
+            ports = sorted(self._serve.keys() - dict(container.spec.sockets).keys())
+            return [Listener(port, "127.0.0.1", "memory") for port in ports[:LISTENERS_MOST]]
+
+    def listen(self, port: int, handler: Handler | None = echo) -> None:
+        """Have every container answer on ``port``, or with None no longer."""
+        with self._lock:
+            if handler is None:
+                self._serve.pop(port, None)
+            else:
+                self._serve[port] = handler
 
     def usage(self, name: str) -> Usage | None:
         with self._lock:

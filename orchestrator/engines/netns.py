@@ -33,7 +33,7 @@ def connect(
     refused: OSError = ConnectionRefusedError(errno.ECONNREFUSED, "nothing listens")
     for family, host in targets:
         try:
-            connection = _socket_in(pid, container_id, family)
+            connection = socket_in(pid, container_id, family)
         except OSError as error:
             if isinstance(error, NotHereError) or error.errno != errno.EAFNOSUPPORT:
                 raise
@@ -50,7 +50,13 @@ def connect(
     raise refused
 
 
-def _socket_in(pid: int, container_id: str, family: int) -> socket.socket:
+def socket_in(
+    pid: int, container_id: str, family: int, kind: int = socket.SOCK_STREAM, protocol: int = 0
+) -> socket.socket:
+    """Make a socket in the namespace of the container whose first process is ``pid``.
+
+    Raises: NotHereError, and OSError as ``socket(2)`` does.
+    """
     try:
         there = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -65,7 +71,7 @@ def _socket_in(pid: int, container_id: str, family: int) -> socket.socket:
             # Only this thread moves, and nothing between the two calls can switch greenlets.
             _setns(there)
             try:
-                return socket.socket(family, socket.SOCK_STREAM)
+                return socket.socket(family, kind, protocol)
             finally:
                 _setns(here)
         finally:

@@ -63,21 +63,29 @@ need_node() {
 
 # Node.js trusts its own list of certificates; behind a company's proxy the
 # machine's list is the one that works.
-install_front_end_packages() {
+install_node_packages() {
     local machine=/etc/ssl/certs/ca-certificates.crt
-    cd frontend
+    cd "$1"
     NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-$machine} npm ci --no-audit --no-fund
 }
-build_front_end() { (cd frontend && npm run build); }
+
+# need_node_packages NAME LABEL FOLDER
+need_node_packages() {
+    local digest
+    digest=$(digest "$3/package.json" "$3/package-lock.json")
+    ! stamped "$1" "$digest" "$3/node_modules" || return 0
+    need_node
+    stamped_step "$1" "$2" "$network_hint" "$3/node_modules" "$digest" install_node_packages "$3"
+}
 
 need_front_end_packages() {
-    local digest
-    digest=$(digest frontend/package.json frontend/package-lock.json)
-    ! stamped front-end-packages "$digest" frontend/node_modules || return 0
-    need_node
-    stamped_step front-end-packages "front-end packages" "$network_hint" \
-        frontend/node_modules "$digest" install_front_end_packages
+    need_node_packages front-end-packages "front-end packages" frontend
 }
+
+# It runs in a workspace, with the image's Node.js.
+need_vite() { need_node_packages vite "vite, which tests open" tests/vite; }
+
+build_front_end() { (cd frontend && npm run build); }
 
 # The templates are an input: the icons they use go into the bundle.
 need_front_end() {
@@ -102,29 +110,39 @@ fetch_base() {
     as_root rm "$tar"
 }
 
-# Certificates this machine was told to trust (a company's proxy) go into the image.
+# build_image DIGEST IMAGE FOLDER [ARGUMENT...]
 build_image() {
-    local ca
-    ca=$(cat /usr/local/share/ca-certificates/*.crt 2> /dev/null || true)
-    local arguments=(--build-arg "EXTRA_CA=$ca")
+    local digest=$1 tag=$2 folder=$3 arguments=()
+    shift 3
     for name in HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy PIP_INDEX_URL \
         NPM_CONFIG_REGISTRY; do
         [ -z "${!name-}" ] || arguments+=(--build-arg "$name=${!name}")
     done
-    docker build --label "rootblood.source=$1" "${arguments[@]}" -t "$image" container_image
+    docker build --label "rootblood.source=$digest" "${arguments[@]}" "$@" -t "$tag" "$folder"
 }
 
-# The engine itself remembers what its image was built from: it may be another one
-# than yesterday's.
+# Certificates this machine was told to trust (a company's proxy) go into the image.
+build_chaospine() {
+    local ca
+    ca=$(cat /usr/local/share/ca-certificates/*.crt 2> /dev/null || true)
+    build_image "$1" "$image" container_image --build-arg "EXTRA_CA=$ca"
+}
+
+# The engine itself remembers what an image was built from: it may be another one than
+# yesterday's.
+source_of() { docker image inspect -f '{{index .Config.Labels "rootblood.source"}}' "$1" 2> /dev/null; }
+
+# What else is in container_image is built by script/add-app.
+digest_of_image() { digest container_image/{Dockerfile,wheels.txt,files,languages}; }
+
 need_image() {
     local digest
-    digest=$(digest container_image)
-    [ "$(docker image inspect -f '{{index .Config.Labels "rootblood.source"}}' "$image" 2> /dev/null)" \
-        != "$digest" ] || return 0
+    digest=$(digest_of_image)
+    [ "$(source_of "$image")" != "$digest" ] || return 0
     if ! docker image inspect "$base" > /dev/null 2>&1; then
         has mmdebstrap || prepare_root "the base image $base" "docker pull $base"
         step base-image "base image" "Neither a registry nor the distribution's packages could be reached: docker pull $base" \
             fetch_base
     fi
-    step image "workspace image" "$network_hint" build_image "$digest"
+    step image "workspace image" "$network_hint" build_chaospine "$digest"
 }

@@ -5,6 +5,16 @@
 
 stamps=.cache/stamps
 
+# Two set-ups at once would trample each other; the second finds all done.
+take_lock() {
+    mkdir -p .cache 2> /dev/null && [ -w .cache ] && [ -w . ] ||
+        die "$PWD is not yours to write to" "It was set up by another user: sudo $0, or sudo chown -R $(id -un) ."
+    exec 9> .cache/setup.lock
+    flock -n 9 && return
+    echo "…       another set-up is running here; waiting for it"
+    flock 9
+}
+
 # digest PATH...: one hash over the names and contents of files and folders.
 # What tools leave in a folder of sources is not part of it.
 digest() {

@@ -73,6 +73,7 @@ missing_for_tests() {
     has dpkg-source || echo dpkg-dev # unpacks git's own tests
     has perl || echo perl # which they use
     has curl || echo curl
+    has nginx || echo nginx-light # the reverse proxy of the documents, and to compare with
 }
 
 engine_answer() { timeout 10 docker version --format '{{.Server.Version}}' 2>&1; }

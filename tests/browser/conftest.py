@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, expect, sync_playwright
+from docker import APIClient
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 from tests.browser.ide import Ide
 from tests.browser.screen import DEADLINE_SECONDS, RESULTS, Complaints, Screen
+from tests.browser.victim import HOSTILE, PRIVATE, App, Victim, installed
 from tests.conftest import missing
+from tests.end_to_end import leftovers
 from tests.end_to_end.fixtures import (  # noqa: F401
     instances,
     make_server,
@@ -23,12 +26,15 @@ from tests.end_to_end.person import Person
 from tests.end_to_end.server import PROJECT, Server
 
 CHROMIUM = Path("/usr/bin/chromium")
-# As root, and without anything that asks its maker's servers. lan.test stands for the name of a
-# machine in somebody's network, which browsers do not trust as they trust localhost.
+# As root, and without anything that asks its maker's servers. lan.test and its like stand for names
+# of a machine in somebody's network, which browsers do not trust as they trust localhost. Of them
+# certificates are taken that nobody has signed, also for service workers: to those a context's
+# ignore_https_errors means nothing.
 ARGUMENTS = [
     *"--no-sandbox --disable-background-networking --disable-component-update".split(),
     *"--disable-sync --no-first-run --no-default-browser-check".split(),
-    "--host-resolver-rules=MAP lan.test 127.0.0.1",
+    "--host-resolver-rules=MAP *.test 127.0.0.1",
+    "--ignore-certificate-errors",
 ]
 
 
@@ -151,3 +157,39 @@ def ide(new_screen: Callable[..., Screen], owner: Person, options: dict[str, Any
     """The IDE of the module's account in a fresh browser, not yet opened."""
     _end_shells(owner)
     return Ide(new_screen(**options).let_in(owner.username), owner)
+
+
+@pytest.fixture(scope="session", params=[False, True], ids=["many-sites", "one-site"])
+def victim(
+    request: pytest.FixtureRequest,
+    instances: str,  # noqa: F811
+    docker_client: APIClient,
+    chromium: Browser,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Victim]:
+    """Somebody who came to see a hostile app, at an installation of their own."""
+    directory, instance = tmp_path_factory.mktemp("victim"), f"{instances}-v{request.param:d}"
+    with installed(directory, instance, is_one_site=request.param) as made:
+        made.serve(docker_client)
+        made.sign_in(chromium)
+        yield made
+    leftovers.sweep(docker_client, instance.__eq__)
+
+
+@pytest.fixture
+def browser(new_browser: Callable[..., BrowserContext], victim: Victim) -> BrowserContext:
+    """The victim's browser, signed in."""
+    return new_browser(storage_state=victim.state)
+
+
+@pytest.fixture
+def private(browser: BrowserContext, victim: Victim) -> dict[App, Page]:
+    """Tabs of the browser with what is the victim's alone."""
+    victim.forget()
+    return {app: victim.visit(browser, app) for app in PRIVATE}
+
+
+@pytest.fixture
+def hostile(browser: BrowserContext, victim: Victim, private: dict[App, Page]) -> Page:
+    """A tab of the same browser with the hostile app, which holds passes for all previews."""
+    return victim.visit(browser, HOSTILE)

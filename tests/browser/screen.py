@@ -10,9 +10,11 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Error,
+    Frame,
     Locator,
     Page,
     Request,
+    WebError,
     expect,
 )
 
@@ -45,16 +47,24 @@ class Complaints:
 
     def watch(self, context: BrowserContext) -> None:
         context.on("console", self._console)
-        context.on("weberror", lambda error: self._found.append(f"uncaught: {error.error}"))
+        context.on("weberror", self._uncaught)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             where = message.location.get("url", "")
             self._found.append(f"{message.type}: {message.text} ({where})")
 
+    def _uncaught(self, error: WebError) -> None:
+        where = error.page.url if error.page else ""
+        self._found.append(f"uncaught: {error.error} ({where})")
+
     def expect(self, *patterns: str) -> None:
         """Allow what a browser itself prints about a failure that the test brings about."""
         self._expected += patterns
+
+    def count(self, pattern: str) -> int:
+        """Return how often pages have complained of that."""
+        return sum(bool(re.search(pattern, text)) for text in self._found)
 
     def unexpected(self) -> list[str]:
         return [text for text in self._found if not any(re.search(p, text) for p in self._expected)]
@@ -77,7 +87,7 @@ class Screen:
             try:
                 self.page.goto(self.url + path)
             except Error as error:
-                if NETWORK_CHANGED not in str(error):
+                if NETWORK_CHANGED not in str(error) and not self._dropped:
                     raise
                 self._dropped = True
             if not self._dropped:
@@ -204,7 +214,7 @@ def requests_of(context: BrowserContext, path: str) -> list[Request]:
     return made
 
 
-def becomes(page: Page, expression: str, wanted: Callable[[Any], bool] | object) -> Any:
+def becomes(page: Page | Frame, expression: str, wanted: Callable[[Any], bool] | object) -> Any:
     """Wait until a JavaScript expression has the wanted value; return it."""
 
     def met() -> list[Any]:

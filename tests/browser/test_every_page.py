@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.panels import panel
 from tests.browser.screen import REFUSED, Complaints, Screen
-from tests.end_to_end.person import PASSWORD, Caller
+from tests.end_to_end.person import PASSWORD, Caller, Visit
 from tests.end_to_end.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
@@ -20,6 +21,8 @@ FOR_PEOPLE = {
     "dashboard": "/",
     "home": "/home",
     "terminal": "/w/main/",
+    "ports-shared": "/w/main/",
+    "app-failed": "/w/with-apps/apps/broken",
     "catalogue": "/templates",
     "account": "/account",
     "delete-account": "/account/delete",
@@ -31,6 +34,17 @@ FOR_PEOPLE = {
     "admin-templates": "/admin/templates",
     "audit-log": "/admin/events",
 }
+READY: dict[str, Callable[[Screen], object]] = {
+    "terminal": Screen.prompts,
+    "ports-shared": lambda screen: expect(panel(screen, "ports")).to_contain_text(
+        "nothing listens"
+    ),
+    "app-failed": lambda screen: expect(screen.page.locator("#app-text")).to_contain_text(
+        "exit code 1"
+    ),
+}
+OF_PREVIEWS = {"preview-absent": "8000--none--boss", "preview-waited-for": "8000--main--boss"}
+UNFOLD = "document.querySelectorAll('details.fold').forEach((one) => { one.open = true; })"
 # What reaches beyond the right edge without being cut off or scrolled by one of its ancestors.
 TOO_WIDE = """() => {
   const clips = (element) => {
@@ -49,7 +63,7 @@ SIDEWAYS = "document.scrollingElement.scrollWidth - document.scrollingElement.cl
 
 @pytest.fixture(scope="module")
 def workspaces(server: Server) -> None:
-    """The administrator has one that runs and one with a long name."""
+    """The administrator has one that runs, one with a long name and one with apps."""
     boss = Caller(server, {})
     proof = {"username": "boss", "password": PASSWORD, "name": "test"}
     secret = boss.ok("POST", "/api/v1/tokens", proof)["token"]
@@ -57,6 +71,10 @@ def workspaces(server: Server) -> None:
     for name in ("main", "a-name-as-long-as-can-be"):
         boss.ok("POST", "/api/v1/workspaces", {"name": name})
     boss.ok("POST", "/api/v1/workspaces/main/start")
+    boss.ok("PUT", "/api/v1/workspaces/main/ports/8000", {"share": "users"})
+    Visit(server, "boss").offer("paged", apps="broken | Broken | box | 8091 | / | false")
+    boss.ok("POST", "/api/v1/workspaces", {"name": "with-apps", "template": "paged"})
+    boss.ok("POST", "/api/v1/workspaces/with-apps/start")
 
 
 @pytest.fixture(params=["dark", "light"])
@@ -72,6 +90,7 @@ def still(new_screen: Callable[..., Screen], theme: str) -> Screen:
 
 def look_at(screen: Screen, name: str, theme: str) -> None:
     assert screen.is_dark() == (theme == "dark")
+    screen.page.evaluate(UNFOLD)
     for device, size in WIDTHS.items():
         screen.page.set_viewport_size(size)
         screen.photograph(f"{name}-{theme}-{device}")
@@ -89,9 +108,20 @@ def test_pages_of_people(still: Screen, theme: str, complaints: Complaints) -> N
     complaints.expect(REFUSED + r".*no-such-workspace")
     still.sign_in("boss")
     for name, path in FOR_PEOPLE.items():
+        still.page.set_viewport_size(WIDTHS["desk"])
         still.go(path)
-        if name == "terminal":
-            still.prompts()
+        if ready := READY.get(name):
+            ready(still)
+        look_at(still, name, theme)
+
+
+@pytest.mark.usefixtures("workspaces")
+def test_pages_in_a_previews_stead(still: Screen, theme: str, complaints: Complaints) -> None:
+    complaints.expect(REFUSED + r".*--boss")
+    still.let_in("boss")
+    for name, label in OF_PREVIEWS.items():
+        still.page.goto(f"http://{label}.localhost:{still.server.port}/")
+        expect(still.page.get_by_role("heading")).to_be_visible()
         look_at(still, name, theme)
 
 
@@ -115,8 +145,6 @@ def test_pages_load_nothing_from_elsewhere(screen: Screen) -> None:
 
 def test_reference_of_the_api_opens_and_fills_its_examples(screen: Screen) -> None:
     page = screen.go("/docs/api").page
-    entry = page.locator("details.endpoint", has_text="/api/v1/workspaces").filter(
-        has=page.locator(".method.post")
-    )
-    entry.first.locator("summary").click()
-    expect(entry.first.locator("[data-example]")).to_contain_text("name")
+    entry = page.locator("details#create_workspace")
+    entry.locator("summary").click()
+    expect(entry.locator("[data-example]")).to_contain_text("name")

@@ -117,6 +117,14 @@ class Visit(Caller):
             assert response.status == 303, f"{path} answered {response.status}"
             return response.status
 
+    def offer(self, template: str, *, apps: str) -> None:
+        """Add a template that names these apps; only an administrator's browser may."""
+        self.submit(
+            "/admin/templates", name=template, title=template.capitalize(), description="",
+            image="chaospine:1.0.0", cpus="1", memory_mib="512", pids="256", ports="",
+            read_only_root="on", enabled="on", apps=apps,
+        )  # fmt: skip
+
     def _csrf(self, path: str) -> str:
         with self.asking("GET", path) as response:
             page = response.read().decode()

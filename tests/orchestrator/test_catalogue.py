@@ -6,8 +6,9 @@ from flask import Flask
 from sqlalchemy import delete, select
 
 from models import Event, Template, User, Workspace, db, utcnow, writing
-from orchestrator import catalogue
-from orchestrator.catalogue import BUILT_IN, Entry
+from orchestrator import apps, catalogue
+from orchestrator.apps import CODE_SERVER, JUPYTERLAB
+from orchestrator.catalogue import BUILT_IN, JUPYTER, Entry
 from orchestrator.errors import AlreadyExists, BadInput, Conflict, Forbidden, NotFound
 from tests.app_fixtures import on_both_databases, together
 
@@ -37,6 +38,35 @@ def test_a_changed_template_is_left_as_it_is(ann: User) -> None:
     catalogue.change(ann, utcnow(), replace(BUILT_IN, image="ours:2"), address="")
     catalogue.ensure_built_in(utcnow())
     assert catalogue.template_named(None).image == "ours:2"
+
+
+def apps_of(name: str) -> list[str]:
+    db.session.rollback()
+    return [one.id for one in apps.of(catalogue.template_named(name))]
+
+
+def test_jupyterlab_is_offered_as_a_template_of_its_own(ann: User) -> None:
+    for _ in range(2):
+        catalogue.offer(JUPYTERLAB, utcnow())
+        assert names() == [BUILT_IN.name, JUPYTER.name]
+        assert (apps_of("chaospine"), apps_of("jupyter")) == ([], ["jupyterlab"])
+    catalogue.change(ann, utcnow(), replace(JUPYTER, image="ours:2"), address="")
+    catalogue.offer(JUPYTERLAB, utcnow())
+    assert catalogue.template_named("jupyter").image == "ours:2"
+
+
+def test_another_app_is_offered_in_the_templates_that_are_shipped(ann: User) -> None:
+    add(ann)
+    catalogue.offer(JUPYTERLAB, utcnow())
+    for _ in range(2):
+        catalogue.offer(CODE_SERVER, utcnow())
+        assert apps_of("chaospine") == ["code-server"]
+        assert apps_of("jupyter") == ["jupyterlab", "code-server"]
+    assert apps_of("go") == []
+    own = replace(JUPYTERLAB, id="mine", port=CODE_SERVER.port)
+    catalogue.change(ann, utcnow(), replace(BUILT_IN, apps=(own,)), address="")
+    catalogue.offer(CODE_SERVER, utcnow())
+    assert apps_of("chaospine") == ["mine"]
 
 
 def test_what_was_added_can_be_chosen(ann: User) -> None:

@@ -284,3 +284,26 @@ def test_a_saved_file_is_input_at_once_and_written_down_once_a_minute(
     platform.connections.touch(began + timedelta(seconds=TOUCH_SECONDS))
     assert again(running).last_input_at == saves[-1]
     assert writes(lambda: platform.connections.touch(utcnow() + timedelta(hours=1))) == []
+
+
+def test_a_previews_viewer_shows_on_the_pages_of_the_workspaces_owner(
+    platform: Platform, running: Workspace
+) -> None:
+    now = utcnow()
+    row = ActiveSession(workspace_id=running.id, port=80, address="192.0.2.9",
+                        opened_at=now, last_seen_at=now)  # fmt: skip
+    connection = platform.connections.open_preview(row, running.user_id)
+    found = row_of(connection)
+    assert (found.kind, found.user_id, found.port) == (Kind.PREVIEW, None, 80)
+    assert found.server == platform.connections.server
+    platform.connections.ended(connection)
+    assert platform.connections.bury() == {running.user_id}
+    assert open_sessions() == []
+
+
+def test_every_look_for_revoked_ones_is_counted(platform: Platform, running: Workspace) -> None:
+    """What was decided before one may not hold after it, open connections or not."""
+    for _ in range(3):
+        before = platform.connections.looked
+        platform.connections.hang_up_revoked()
+        assert platform.connections.looked == before + 1

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.errors import BadInput
+from orchestrator.previews.domain import AppsDomain
 from orchestrator.settings import FILE_NAME, PREFIX, Registration, Settings
 
 NAMES = [field.name for field in fields(Settings)]
@@ -20,7 +21,7 @@ def read(**variables: str) -> Settings:
 def refused(**variables: str) -> BadInput:
     with pytest.raises(BadInput) as caught:
         read(**variables)
-    (name,) = variables
+    name, *_ = variables
     assert caught.value.field == PREFIX + name.upper()
     assert PREFIX + name.upper() in caught.value.message
     assert caught.value.hint
@@ -79,11 +80,77 @@ def test_values_are_parsed(name: str, text: str, value: object) -> None:
         ("instance", ""), ("instance", "a b"), ("instance", "x" * 21), ("instance", "größe"),
         ("instance", "-P"), ("instance", "a/b"), ("instance", "a-"),
         ("backup_url", "sftp:me@host:/srv"), ("backup_url", "/srv"), ("backup_url", "s3:a b"),
+        ("apps_domain", "a" * 64), ("apps_domain", "x:99999"), ("apps_domain", "x:"),
+        ("apps_domain", "-x"), ("apps_domain", "X.test"), ("apps_domain", ""),
+        ("apps_host", "a" * 64 + ".test"), ("apps_host", "x:80"), ("apps_host", "a..b"),
+        ("apps_ports", "9000"), ("apps_ports", "2-1"), ("apps_ports", "1-70000"),
+        ("panel_url", "panel.test"), ("panel_url", "https://x:99999"), ("panel_url", "https://x/"),
         ("allowance_cpus", "nan"), ("allowance_workspaces", "many"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_named(name: str, text: str) -> None:
     refused(**{name: text})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"apps_host": "panel.test", "panel_url": "https://panel.test"},
+        {"apps_domain": "apps.test", "panel_url": "https://panel.apps.test"},
+        {"apps_domain": "apps.test:8443", "panel_url": "https://a.b.apps.test:444"},
+        {"apps_domain": "localhost", "panel_url": "http://panel.localhost:8000"},
+    ],
+)
+def test_no_panel_is_shut_out_by_its_previews(given: dict[str, str]) -> None:
+    """All requests to hosts of previews are the previews'."""
+    assert refused(**given).hint.startswith("ROOTBLOOD_PANEL_URL")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"apps_host": "apps.test", "panel_url": "https://panel.test"},
+        {"apps_host": "apps.test", "panel_url": "https://panel.localhost"},
+        {"apps_domain": "apps.test", "panel_url": "https://apps.test"},
+        {"apps_domain": "apps.test", "panel_url": "https://panel-apps.test"},
+    ],
+)
+def test_a_panel_beside_its_previews_is_well(given: dict[str, str]) -> None:
+    assert read(**given).panel_url == given["panel_url"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"apps_domain": "apps.test"}, {"apps_domain": "apps.test:8443"}, {"apps_host": "apps.test"},
+     {"apps_domain": "notlocalhost"}],
+)  # fmt: skip
+def test_previews_for_others_need_to_know_where_the_panel_is(given: dict[str, str]) -> None:
+    """Else who asks for a page by whatever name of the server would be the one to say."""
+    with pytest.raises(BadInput, match=next(iter(given.values())).partition(":")[0]) as caught:
+        read(**given)
+    assert caught.value.field == "ROOTBLOOD_PANEL_URL"
+    assert "https://" in caught.value.hint
+    assert read(panel_url="https://panel.test", **given)
+
+
+@pytest.mark.parametrize("name", ["apps_domain", "apps_host"])
+def test_previews_on_ones_own_machine_need_not(name: str) -> None:
+    assert read(**{name: "apps.localhost"})
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [("https://p.test:443", "https://p.test"), ("http://p.test:80", "http://p.test"),
+     ("http://p.test:443", "http://p.test:443"), ("https://p.test:80", "https://p.test:80")],
+)  # fmt: skip
+def test_the_panels_address_is_written_as_browsers_do(given: str, origin: str) -> None:
+    assert read(panel_url=given).panel_url == origin
+
+
+@given(st.from_regex(r"[a-z0-9.:-]{1,70}", fullmatch=True))
+def test_every_apps_domain_that_can_be_set_is_one(text: str) -> None:
+    with suppress(BadInput):
+        assert AppsDomain.parse(read(apps_domain=text, panel_url="https://panel").apps_domain)
 
 
 @pytest.mark.parametrize(

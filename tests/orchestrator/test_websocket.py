@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.errors import BadInput, DialFailed
 from orchestrator.websocket import (
     HEAD_BYTES,
+    FrameMeter,
     InputMeter,
     ResponseHead,
     accept_key,
@@ -295,3 +296,46 @@ def test_memory_does_not_grow() -> None:
         assert tracemalloc.get_traced_memory()[0] - before < 4096
     finally:
         tracemalloc.stop()
+
+
+def counted(*chunks: bytes) -> int:
+    """Return how many data frames of a client are noticed; whatever comes is let pass."""
+    seen: list[None] = []
+    meter = FrameMeter(lambda: seen.append(None))
+    for chunk in chunks:
+        assert meter(memoryview(chunk))
+    return len(seen)
+
+
+def test_data_frames_are_counted_and_pings_are_not() -> None:
+    frames = [
+        client_frame(b"{}", opcode=1),
+        client_frame(b"", opcode=9),
+        client_frame(b"x" * 300, final=False),
+        client_frame(b"pong", opcode=10),
+        client_frame(b"y" * 70_000, opcode=0),
+        client_frame(b""),
+    ]
+    assert counted(b"".join(frames)) == 4
+    stream = b"".join(frames[:4] + frames[5:])
+    assert counted(*[stream[i : i + 1] for i in range(len(stream))]) == 3
+
+
+def test_what_is_compressed_is_counted_too() -> None:
+    """The browser and the app may agree on permessage-deflate (RFC 7692) here."""
+    assert counted(client_frame(b"\xf2\x48\x05\x00", start=0x40) * 3) == 3
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"\x82\x010", client_frame(b"0", opcode=3), client_frame(b"0", opcode=11), b"GET / HTTP/1.1",
+     b"\x82\xff\x80" + bytes(11), client_frame(b"\x03\xe8", opcode=8)],
+)  # fmt: skip
+def test_after_what_cannot_be_read_nothing_is_counted(frame: bytes) -> None:
+    before = client_frame(b"1")
+    assert counted(before, frame, client_frame(b"2") * 5) <= 2
+
+
+@given(st.lists(st.binary(max_size=64), max_size=20))
+def test_garbage_passes_the_frame_meter(chunks: list[bytes]) -> None:
+    assert counted(*chunks) == counted(b"".join(chunks))

@@ -41,6 +41,7 @@ PRIVATE = {
     "GET /w/<name>/",
     "GET /doctor",
     "GET /api/v1/doctor",
+    "GET /api/v1/doctor/seen",
     "GET /global",
     "GET /global/-/feed",
     "GET /global/-/new",
@@ -176,6 +177,13 @@ PRIVATE = {
     "POST /api/v1/workspaces/<name>/git/switch",
     "POST /api/v1/workspaces/<name>/git/unstage",
     "GET /api/v1/workspaces/<name>/languages",
+    "GET /api/v1/workspaces/<name>/apps",
+    "POST /api/v1/workspaces/<name>/apps/<app_id>/start",
+    "POST /api/v1/workspaces/<name>/apps/<app_id>/stop",
+    "GET /w/<name>/apps/<app_id>",
+    "GET /api/v1/workspaces/<name>/ports",
+    "PUT /api/v1/workspaces/<name>/ports/<int:port>",
+    "GET /apps/open",
     "POST /session",
 }
 """What a person who is signed in may use."""
@@ -199,6 +207,7 @@ WEBSOCKETS = {
     "GET /api/v1/echo",
     "GET /api/v1/workspaces/<name>/files/watch",
     "GET /api/v1/workspaces/<name>/language",
+    "GET /api/v1/workspaces/<name>/ports/watch",
     "GET /api/v1/workspaces/<name>/terminal",
 }
 
@@ -216,6 +225,7 @@ _SAMPLES = {
     "<int:token_id>": "1",
     "<int:invite_id>": "1",
     "<int:snapshot_id>": "1",
+    "<app_id>": "docs",
     "<job_id>": "none",
     "<path:filename>": "none.js",
     "<path:path>": "table.csv",
@@ -231,6 +241,7 @@ _SAMPLES = {
     "<anything:rest>": "main/README.md",
     "<anything:spec>": "main...side",
     "<int:count>": "1",
+    "<int:port>": "5173",
     "<name>": "web",
 }
 

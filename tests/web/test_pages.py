@@ -49,7 +49,8 @@ def test_every_template_is_rendered(
     files = {str(path.relative_to(folder)) for path in folder.rglob("*.html")}
     bases = {"_macros.html", "base.html", "plain.html"}
     commons = {name for name in files if name.startswith("commons/")}  # test_commons_pages.py
-    assert files - bases - commons == rendered
+    previews = {"app.html", "preview.html"}  # test_apps_api.py, preview/test_refusals.py
+    assert files - bases - commons - previews == rendered
 
 
 def test_a_stranger_reads_what_this_is(app: Flask) -> None:

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models import Role, Standing, State
-from orchestrator import languages
+from models import Audience, Role, Standing, State
+from orchestrator import apps, languages
 from orchestrator.doctor import Verdict
 
 
@@ -128,6 +128,20 @@ class Findings(BaseModel):
     findings: list[Finding]
 
 
+class Seen(BaseModel):
+    """A request as it came in, after what trusted proxies say of it."""
+
+    mark: str = Field(description="Which installation this is.")
+    scheme: str
+    host: str
+    address: str
+    now: datetime
+    secure_cookie: bool = Field(description="Whether the sign-in's cookie is Secure and __Host-.")
+    exposed: bool = Field(description="Whether passwords can be read on the way.")
+    forwarded: list[str] = Field(description="Headers of proxies that came along.")
+    trusted_proxies: int | None = Field(description="For administrators: the setting.")
+
+
 class UserCreated(Me):
     recovery_code: str | None = Field(description="Where one was asked for. Shown this once.")
 
@@ -162,6 +176,22 @@ class Language(BaseModel):
         return cls(**asdict(language))
 
 
+class TemplateApp(BaseModel):
+    """A program with a page of its own."""
+
+    id: str
+    title: str
+    icon: str
+    port: int
+    ready: str = Field(description="A path that answers once it can be used.")
+    command: list[str]
+    installed: bool = Field(description="Whether the server has what it needs beside the image.")
+
+    @classmethod
+    def of(cls, app: apps.App, *, installed: bool) -> "TemplateApp":
+        return cls(**asdict(app), installed=installed)
+
+
 class Template(BaseModel):
     name: str
     title: str
@@ -173,6 +203,7 @@ class Template(BaseModel):
     pids: int
     ports: list[int]
     languages: list[Language] = Field(description="Its own language servers.")
+    apps: list[TemplateApp]
     read_only_root: bool
     enabled: bool
 
@@ -197,6 +228,13 @@ class Activity(BaseModel):
     explanation: str
 
 
+class SharedPort(BaseModel):
+    port: int
+    share: Audience
+    expires: datetime | None
+    path: str = Field(description="Leads to it, for a browser that is signed in here.")
+
+
 class Workspace(BaseModel):
     name: str
     template: str
@@ -210,6 +248,7 @@ class Workspace(BaseModel):
     stopped_at: datetime | None
     usage: Usage | None
     activity: Activity
+    shared: list[SharedPort] = Field(description="Ports that others may open.")
 
 
 class Workspaces(BaseModel):

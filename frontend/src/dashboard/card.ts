@@ -3,7 +3,7 @@ import { button, h, icon, iconButton, setText } from "../lib/dom";
 import { ago, bytes, duration, instant, limits, percent, secondsUntil } from "../lib/format";
 import { popMenu } from "../lib/menu";
 import { sparkline, type Sparkline } from "../lib/sparkline";
-import type { Template, Workspace } from "../lib/types";
+import type { SharedPort, Template, Workspace } from "../lib/types";
 import type { Actions } from "./actions";
 import { samplesOf } from "./samples";
 
@@ -22,6 +22,11 @@ function whyStopped(reason: string): string {
   return reason.replace(/^stopped(:| as)?\s+/i, "").replace(/\.$/, "");
 }
 
+function sharedWith(one: SharedPort): string {
+  const who = one.share === "public" ? "Everybody who has the address may open this port" : "Who is signed in may open this port";
+  return one.expires ? `${who} until ${instant(one.expires)}` : who;
+}
+
 export class Card {
   readonly element: HTMLElement;
   private workspace: Workspace;
@@ -30,6 +35,7 @@ export class Card {
   private readonly state = h("span", { class: "state" });
   private readonly chips = h("div", { class: "chips" });
   private readonly middle = h("div", { class: "middle" });
+  private readonly apps = h("div", { class: "apps-row" });
   private readonly foot = h("div", { class: "foot" });
   private shape = "";
   private spark: Sparkline | null = null;
@@ -42,7 +48,7 @@ export class Card {
     this.workspace = workspace;
     const id = `workspace-${workspace.name}`;
     this.title = h("h2", { id }, h("a", { href: workspace.url }, workspace.name));
-    this.element = h("section", { class: "card workspace", "aria-labelledby": id }, h("div", { class: "top" }, this.dot, this.title, this.state), this.chips, this.middle, this.foot);
+    this.element = h("section", { class: "card workspace", "aria-labelledby": id }, h("div", { class: "top" }, this.dot, this.title, this.state), this.chips, this.middle, this.apps, this.foot);
     this.update(workspace);
   }
 
@@ -51,7 +57,7 @@ export class Card {
     this.dot.className = `dot ${workspace.state}`;
     this.state.className = `state ${workspace.state}`;
     setText(this.state, WORDS[workspace.state]);
-    const shape = `${workspace.state} ${workspace.reason} ${workspace.log.length} ${limits(workspace.limits)}`;
+    const shape = `${workspace.state} ${workspace.reason} ${workspace.log.length} ${limits(workspace.limits)} ${JSON.stringify(workspace.shared)}`;
     if (shape !== this.shape) this.rebuild(shape);
     if (workspace.state === "running") this.measure();
     this.tick();
@@ -86,9 +92,11 @@ export class Card {
     this.chips.replaceChildren(
       h("span", { class: "chip", title: template?.image ?? "" }, template?.title || this.workspace.template),
       h("span", { class: "chip" }, limits(this.workspace.limits)),
-      ...(template?.ports ?? []).map((port) => h("span", { class: "chip", title: "A port that this template uses" }, `:${port}`)));
+      ...(template?.ports ?? []).map((port) => h("span", { class: "chip", title: "A port that this template uses" }, `:${port}`)),
+      ...this.workspace.shared.map((one) => h("a", { class: "chip", href: one.path, target: "_blank", rel: "noopener", title: sharedWith(one) }, icon(one.share === "public" ? "globe" : "users"), `:${one.port}`)));
     const part = { running: () => this.running(), stopped: () => this.stopped(), failed: () => this.failed(), starting: () => this.waiting(), stopping: () => this.waiting(), deleting: () => this.waiting() }[this.workspace.state];
     part();
+    this.apps.replaceChildren(...this.appLinks());
     if (hadFocus) (this.foot.querySelector<HTMLElement>("a, button") ?? this.title.querySelector("a"))?.focus();
   }
 
@@ -102,6 +110,13 @@ export class Card {
       h("a", { class: "button", href: `${this.workspace.url}#new` }, icon("plus"), "Terminal"),
       iconButton(`Stop ${this.workspace.name}`, "square", () => void this.actions.stop(this.workspace)),
       this.more());
+  }
+
+  /** Links that start an app, and the workspace where that is stopped. */
+  private appLinks(): HTMLElement[] {
+    if (this.workspace.state !== "running" && this.workspace.state !== "stopped") return [];
+    const apps = this.templateOf(this.workspace.template)?.apps ?? [];
+    return apps.filter((one) => one.installed).map((one) => h("a", { class: "button", href: `${this.workspace.url}apps/${one.id}`, target: "_blank", rel: "noopener", title: `Open ${one.title}` }, icon(one.icon), one.title));
   }
 
   private stopped(): void {

@@ -5,7 +5,7 @@ import type { Layout } from "./layout";
 import type { Panel } from "./workbench";
 
 /** Those that are always there, in this order; others follow. */
-const ORDER = ["files", "search", "git"];
+const ORDER = ["files", "search", "git", "ports"];
 
 export class ActivityBar {
   private readonly panels = new Map<string, { panel: Panel; button: HTMLElement }>();

@@ -2,7 +2,9 @@
 import { byId } from "../lib/dom";
 import type { Memory } from "./memory";
 
-export type View = "files" | "editor" | "terminal" | "git";
+export type View = "files" | "editor" | "terminal" | "git" | "ports";
+/** Panels that are views of their own on a phone; the others share that of the files. */
+const PANEL_VIEWS: string[] = ["git", "ports"] satisfies View[];
 
 interface Kept {
   side: boolean;
@@ -52,7 +54,7 @@ export class Layout {
   }
 
   get sideShown(): boolean {
-    return this.onPhone ? ["files", "git"].includes(this.view) : this.kept.side && this.kept.dock !== "only";
+    return this.onPhone ? ["files", ...PANEL_VIEWS].includes(this.view) : this.kept.side && this.kept.dock !== "only";
   }
 
   get dock(): Kept["dock"] {
@@ -76,8 +78,8 @@ export class Layout {
   /** On a phone, put one part in front. */
   show(view: View): void {
     this.page.dataset["view"] = view;
-    if (view === "git") this.kept.panel = "git";
-    else if (view === "files" && this.kept.panel === "git") this.kept.panel = "files";
+    if (PANEL_VIEWS.includes(view)) this.kept.panel = view;
+    else if (view === "files" && PANEL_VIEWS.includes(this.kept.panel)) this.kept.panel = "files";
     this.apply();
   }
 
@@ -86,7 +88,7 @@ export class Layout {
     this.kept.panel = id;
     this.kept.side = true;
     if (this.kept.dock === "only") this.kept.dock = "open";
-    this.page.dataset["view"] = this.onPhone ? (id === "git" ? "git" : "files") : this.view;
+    this.page.dataset["view"] = this.onPhone ? (PANEL_VIEWS.includes(id) ? id : "files") : this.view;
     this.apply();
   }
 

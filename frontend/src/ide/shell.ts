@@ -22,6 +22,7 @@ import { join, nameOf, parentOf } from "./paths";
 import { PreviewTab } from "./preview/tab";
 import { QuickOpen } from "./quick/quickopen";
 import { Saver } from "./editor/save";
+import { Signal } from "./signal";
 import { StatusBar } from "./status/bar";
 import { StatusOfFile } from "./status/file";
 import { Symbols, type SymbolProvider } from "./symbols";
@@ -29,19 +30,6 @@ import type { Tab } from "./tabs/tab";
 import { Watch } from "./watch";
 import { welcome } from "./welcome";
 import type { Change, Command, Decoration, DiffSide, OpenOptions, Panel, Workbench } from "./workbench";
-
-class Signal<A extends unknown[]> {
-  private readonly listeners = new Set<(...values: A) => void>();
-
-  on(listener: (...values: A) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
-
-  send(...values: A): void {
-    for (const listener of this.listeners) listener(...values);
-  }
-}
 
 export class Shell implements Workbench {
   readonly files: Files;
@@ -184,6 +172,10 @@ export class Shell implements Workbench {
       left: { label: left.label, text: await textOf(left) },
       right: buffer ? { label: right.label, buffer } : { label: right.label, text: await textOf(right) },
     }));
+  }
+
+  openTab(tab: Tab, beside = false): Promise<void> {
+    return this.editors.openTab(tab, beside);
   }
 
   textOf(path: string): string | null {

@@ -8,6 +8,7 @@ import type { Extension } from "@codemirror/state";
 import type { EditorView } from "@codemirror/view";
 import type { MenuItem } from "../lib/menu";
 import type { SymbolProvider } from "./symbols";
+import type { Tab } from "./tabs/tab";
 
 export interface Change {
   path: string;
@@ -89,6 +90,8 @@ export interface Workbench {
   /** Open a file in a tab; null where it has no text (a picture, a binary) or could not be read. */
   open(path: string, options?: OpenOptions): Promise<EditorView | null>;
   openDiff(title: string, left: DiffSide, right: DiffSide): Promise<void>;
+  /** Show a tab that is no file, or the one of the same key that is there. */
+  openTab(tab: Tab, beside?: boolean): Promise<void>;
   /** The text of a file as its tab has it, unsaved edits and all; null when it is not open. */
   textOf(path: string): string | null;
   activeFile(): string | null;

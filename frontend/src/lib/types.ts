@@ -25,6 +25,17 @@ export interface Activity {
   explanation: string;
 }
 
+/** Who may open what a port serves. */
+export type Audience = "private" | "users" | "public";
+
+export interface SharedPort {
+  port: number;
+  share: Audience;
+  expires: string | null;
+  /** Leads to it. */
+  path: string;
+}
+
 export interface Workspace {
   name: string;
   template: string;
@@ -38,6 +49,7 @@ export interface Workspace {
   stopped_at: string | null;
   usage: Usage | null;
   activity: Activity;
+  shared: SharedPort[];
 }
 
 export interface Template extends Limits {
@@ -46,6 +58,7 @@ export interface Template extends Limits {
   description: string;
   image: string;
   ports: number[];
+  apps: { id: string; title: string; icon: string; installed: boolean }[];
   read_only_root: boolean;
   enabled: boolean;
   image_present: boolean;

@@ -195,7 +195,7 @@ export class Lifecycle {
   private sayWaiting(seconds: number): void {
     const action = { label: "Now", run: () => this.retry.hurry() };
     const wait = `Next try in ${Math.ceil(seconds)} s.`;
-    if (this.blocked) this.banner.show(`Something between you and this server, a proxy as a rule, blocks WebSockets; pages work, terminals cannot. Try another network, or tell its administrator to let “Upgrade: websocket” pass. ${wait}`, { action, icon: "triangle-alert" });
+    if (this.blocked) this.banner.show(`Something between you and this server, a proxy as a rule, blocks WebSockets; pages work, terminals cannot. ${wait}`, { action: { label: "Find out why", href: "/doctor" }, icon: "triangle-alert" });
     else this.banner.show(`Connection lost. What runs goes on running. ${wait}`, { action });
   }
 

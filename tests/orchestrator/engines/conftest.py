@@ -9,7 +9,15 @@ import pytest
 from orchestrator.engines import Engine
 from orchestrator.engines.memory import MemoryEngine
 from orchestrator.spec import Spec
-from tests.orchestrator.engines.containers import ECHO_PORT, ECHO_SERVER, LIMITS, OWNER, SLEEP
+from tests.orchestrator.engines.containers import (
+    ECHO_PORT,
+    ECHO_SERVER,
+    LIMITS,
+    LISTEN_PORT,
+    LISTEN_SERVER,
+    OWNER,
+    SLEEP,
+)
 
 
 @pytest.fixture
@@ -59,3 +67,13 @@ def echoing(engine: Engine, make: Callable[..., Spec], request: pytest.FixtureRe
         return spec
     request.getfixturevalue("image")
     return replace(spec, entrypoint=("python3", "-c", ECHO_SERVER))
+
+
+@pytest.fixture
+def listening(engine: Engine, make: Callable[..., Spec]) -> Spec:
+    """A container in which something listens on ``LISTEN_PORT`` of the loopback."""
+    spec = make("listening", sockets=((ECHO_PORT, "echo.sock"),), network=False)
+    if isinstance(engine, MemoryEngine):
+        engine.listen(LISTEN_PORT)
+        return spec
+    return replace(spec, entrypoint=("python3", "-c", LISTEN_SERVER))

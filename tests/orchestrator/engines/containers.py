@@ -18,6 +18,16 @@ class Echo(socketserver.BaseRequestHandler):
             self.request.sendall(chunk)
 socketserver.ThreadingUnixStreamServer("/run/rootblood/echo.sock", Echo).serve_forever()
 """
+LISTEN_PORT = 7002
+LISTEN_SERVER = f"""
+import socket, time
+here, elsewhere = socket.socket(), socket.socket()
+here.bind(("127.0.0.1", {LISTEN_PORT}))
+elsewhere.bind(("127.0.0.2", {LISTEN_PORT + 1}))
+here.listen()
+elsewhere.listen()
+time.sleep(1000)
+"""
 
 
 def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:

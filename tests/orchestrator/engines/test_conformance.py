@@ -251,6 +251,7 @@ class TestPrepareAndImages:
     def test_preparing_twice_is_success(self, engine: Engine, make: Make) -> None:
         engine.prepare()
         engine.prepare()
+        engine.verify()
         assert engine.run(make()).phase is Phase.RUNNING
 
     def test_images_are_those_that_can_be_run(self, engine: Engine, make: Make) -> None:
@@ -279,6 +280,7 @@ def lost_engine(request: pytest.FixtureRequest) -> Engine:
         lambda engine: engine.exec("rb-x", ["true"]),
         lambda engine: engine.spawn("rb-x", ["true"]),
         lambda engine: engine.dial("rb-x", 1, timeout=0.1),
+        lambda engine: engine.listeners("rb-x"),
         lambda engine: engine.usage("rb-x"),
         lambda engine: engine.logs("rb-x"),
         lambda engine: engine.prepare(),

@@ -14,7 +14,7 @@ from orchestrator.errors import (
     WorkspaceStopped,
 )
 from orchestrator.spec import Limits, Spec
-from tests.orchestrator.engines.containers import ECHO_PORT
+from tests.orchestrator.engines.containers import ECHO_PORT, LISTEN_PORT, eventually
 
 Make = Callable[..., Spec]
 
@@ -163,3 +163,27 @@ class TestDial:
         engine.dial(echoing.name, ECHO_PORT).close()
         engine.run(replace(echoing, limits=Limits(0.5, 96 << 20, 60), user=(20002, 20002)))
         engine.dial(echoing.name, ECHO_PORT).close()
+
+
+class TestListeners:
+    def test_lists_what_a_dial_reaches(self, engine: Engine, listening: Spec) -> None:
+        engine.run(listening)
+        (found,) = eventually(lambda: engine.listeners(listening.name))
+        assert (found.port, found.address) == (LISTEN_PORT, "127.0.0.1")
+        assert found.command
+        engine.dial(listening.name, found.port).close()
+
+    def test_a_container_that_does_not_run_has_none(self, engine: Engine, listening: Spec) -> None:
+        assert engine.listeners(listening.name) == []
+        engine.run(listening)
+        eventually(lambda: engine.listeners(listening.name))
+        engine.stop(listening.name, grace=0)
+        assert engine.listeners(listening.name) == []
+        engine.run(listening)
+        eventually(lambda: engine.listeners(listening.name))
+        engine.remove(listening.name)
+        assert engine.listeners(listening.name) == []
+
+    def test_what_nobody_listens_on_is_not_listed(self, engine: Engine, make: Make) -> None:
+        engine.run(make())
+        assert engine.listeners(make().name) == []

@@ -66,6 +66,19 @@ class TestDial:
             with pytest.raises(BlockingIOError):
                 listener.accept()
 
+    def test_a_look_at_a_port_on_which_nothing_listens_is_no_question_to_the_engine(
+        self, docker_engine: DockerEngine, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        name = docker_engine.run(sleeper()).name
+        asked, find = [], docker_engine._dialer._find
+        monkeypatch.setattr(
+            docker_engine._dialer, "_find", lambda name: asked.append(name) or find(name)
+        )
+        for _ in range(3):
+            with pytest.raises(DialFailed):
+                docker_engine.dial(name, 9, timeout=0.02)
+        assert asked == [name]
+
     def test_a_replaced_socket_is_refused(
         self, docker_engine: DockerEngine, sleeper: Sleeper
     ) -> None:

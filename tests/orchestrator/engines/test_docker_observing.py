@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engines import Usage
-from orchestrator.engines import docker as docker_module
+from orchestrator.engines import Usage, docker_reading
 from orchestrator.engines.docker import DockerEngine
 from orchestrator.errors import EngineUnreachable
 from orchestrator.spec import Spec
@@ -25,7 +24,7 @@ class TestObserving:
         docker_engine.run(sleeper())
         direct = docker_engine.usage(sleeper().name)
         docker_engine._forget(sleeper().name)
-        monkeypatch.setattr(docker_module.cgroups, "locate", lambda *_: None)
+        monkeypatch.setattr(docker_reading.cgroups, "locate", lambda *_: None)
         remote = docker_engine.usage(sleeper().name)
         assert isinstance(direct, Usage)
         assert isinstance(remote, Usage)

@@ -126,6 +126,13 @@ class TestInTheKernel:
         rules.ensure()
         assert self.snapshot() == first
 
+    def test_are_looked_at_without_being_touched(self, rules: Egress) -> None:
+        with pytest.raises(EgressUnprotected):
+            rules.verify()
+        assert self.snapshot() == ""
+        rules.ensure()
+        rules.verify()
+
     def test_are_put_back_after_a_flush(self, rules: Egress) -> None:
         rules.ensure()
         first = self.snapshot()

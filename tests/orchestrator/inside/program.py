@@ -44,10 +44,9 @@ class Program:
         return list(iter(self.next, None))
 
     def leave(self) -> int:
-        """Close its input, as the server's end does; return its exit code."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        code = self._process.wait(DEADLINE_SECONDS)
-        self._process.stdout.close()
-        return code
+        """Close its input, as the server's end does; return its exit code.
+
+        What it still says is read: it may be in the middle of that, and wait for a reader.
+        """
+        self._process.communicate(timeout=DEADLINE_SECONDS)
+        return self._process.returncode

@@ -3,8 +3,10 @@ from dataclasses import replace
 import pytest
 
 from orchestrator import doctor, homes
-from orchestrator.doctor import Finding, Verdict, examine, hardware_aes
-from orchestrator.errors import EngineUnreachable
+from orchestrator.doctor import Finding, Verdict, examine, machine
+from orchestrator.doctor.machine import hardware_aes
+from orchestrator.engines import Feature as EngineFeature
+from orchestrator.errors import EgressUnprotected, EngineUnreachable
 from orchestrator.platform import Platform
 from orchestrator.settings import Settings, StorageChoice
 from orchestrator.storage import Feature
@@ -46,14 +48,15 @@ def test_the_kernels_own_are_no_help(text: str) -> None:
 
 
 def test_what_is_well_is_said_to_be(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_read", lambda _: "driver : xts-aes-aesni")
+    monkeypatch.setattr(machine, "_read", lambda _: "driver : xts-aes-aesni")
     by_name = found(platform, backup_url=SECRET_URL)
     bad = {name for name, one in by_name.items() if one.verdict is not Verdict.OK}
-    assert bad == {"keyring"}, "the tests' keyring is that of no kernel"
+    bad -= {"clock"}  # that of the machine
+    assert bad == {"keyring", "egress"}, "the tests' keyring and engine have no kernel's help"
 
 
 def test_a_slow_cipher_is_said(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_read", lambda _: SOFTWARE)
+    monkeypatch.setattr(machine, "_read", lambda _: SOFTWARE)
     assert found(platform)["cipher"].what.endswith("90 MB/s.")
 
 
@@ -89,9 +92,11 @@ def test_a_full_disk_is_said(platform: Platform) -> None:
 
 
 def test_an_engine_that_does_not_answer_is_said(platform: Platform, engine: WatchedEngine) -> None:
-    engine.failing["images"] = EngineUnreachable()
+    engine.failing["images"] = EngineUnreachable("No answer from tcp://10.0.0.9:2376")
     by_name = found(platform)
     assert by_name["engine"].verdict is Verdict.FAIL
+    assert "tcp://" not in by_name["engine"].what, "which everybody reads"
+    assert "tcp://10.0.0.9:2376" in by_name["engine"].hint
     assert "image" not in by_name, "unknown, not missing"
 
 
@@ -121,6 +126,31 @@ def test_escrow_without_a_key_is_broken(platform: Platform, settings: Settings) 
 
 def test_a_server_without_git_is_told(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.verdict for one in examine(platform) if one.name == "commons"] == [Verdict.OK]
-    monkeypatch.setattr(doctor, "missing_programs", lambda: ["git"])
+    monkeypatch.setattr(machine, "missing_programs", lambda: ["git"])
     (found,) = [one for one in examine(platform) if one.name == "commons"]
     assert (found.verdict, "git" in found.what) == (Verdict.FAIL, True)
+
+
+def test_egress_rules_that_are_not_in_force_are_said(
+    platform: Platform, engine: WatchedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert verdict(platform, "egress") is Verdict.WARN, "there are to be none"
+    monkeypatch.setattr(engine, "features", frozenset({EngineFeature.EGRESS_RULES}))
+    assert verdict(platform, "egress") is Verdict.OK
+    engine.failing["verify"] = EgressUnprotected("chain RB-FWD is not as it should be")
+    broken = found(platform)["egress"]
+    assert broken.verdict is Verdict.FAIL
+    assert "RB-FWD" in broken.hint
+    assert "RB-FWD" not in broken.what, "chains are the operator's business"
+    stopped = {one.name: one for one in examine(platform, serving=False)}["egress"]
+    assert stopped.verdict is Verdict.WARN, "a start puts them there"
+    engine.failing["verify"] = EngineUnreachable()
+    assert "egress" not in found(platform), "unknown, not missing"
+
+
+def test_a_clock_that_nobody_keeps_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for state, expected in ((0, Verdict.OK), (5, Verdict.WARN)):
+        monkeypatch.setattr(machine, "_clock_state", lambda state=state: state)
+        assert machine.clock().verdict is expected
+    monkeypatch.undo()
+    assert machine._clock_state() in range(-1, 6), "adjtimex(2) says one of these"

@@ -1,15 +1,16 @@
-"""Look at what the server rests on, and say what is well, what is not, and what to do."""
+"""What the server rests on in its machine: storage, the processor, the disk, the engine."""
 
+import ctypes
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from orchestrator import escrow, homes
 from orchestrator.catalogue import BUILT_IN
 from orchestrator.commons.git import missing_programs
-from orchestrator.errors import EngineError
+from orchestrator.doctor.finding import Finding, Verdict
+from orchestrator.engines import Feature as EngineFeature
+from orchestrator.errors import EgressUnprotected, EngineError
 from orchestrator.keyring import MemoryKeyring
 from orchestrator.platform import Platform
 from orchestrator.settings import StorageChoice
@@ -19,36 +20,24 @@ PROC_CRYPTO = Path("/proc/crypto")
 _IN_HARDWARE = re.compile(r"aesni|vaes|aes-(ce|neon|arm|s390|p8|p10)|padlock|geode")
 _DRIVER = re.compile(r"^driver\s*:\s*(\S*aes\S*)$", re.MULTILINE)
 _KEPT_AS = {"s3": "in an S3 bucket", "rest": "on a REST server"}
+_TIME_ERROR = 5
+"""adjtimex(2): the system's clock is not synchronised."""
+_TIMEX_BYTES = 512
+"""More than struct timex has anywhere. Of zeros: its modes ask for no change."""
 
 
-class Verdict(StrEnum):
-    """How bad it is: ``warn`` works with less than it could, ``fail`` does not work."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. ``hint`` is for administrators: it may name settings."""
-
-    name: str
-    verdict: Verdict
-    what: str
-    hint: str = ""
-
-
-def examine(platform: Platform) -> list[Finding]:
-    """Return what there is to say of this server. No transaction may be open."""
+def examine(platform: Platform, *, serving: bool) -> list[Finding]:
+    """Return what there is to say of the machine; ``serving`` says that a server runs on it."""
     return [
         _storage(platform),
         *_protection(platform),
         _reserve(platform),
         *_engine(platform),
+        *_egress(platform, serving=serving),
         _commons(),
         *_snapshots(platform),
         _escrow(platform),
+        clock(),
     ]
 
 
@@ -132,7 +121,9 @@ def _engine(platform: Platform) -> Iterator[Finding]:
     try:
         images = platform.engine.images()
     except EngineError as error:
-        yield Finding("engine", Verdict.FAIL, error.message, error.hint)
+        # What the engine says may name its address: that is the administrator's.
+        hint = f"{error.message}. {error.hint}"
+        yield Finding("engine", Verdict.FAIL, f"{error.title}.", hint)
         return
     yield Finding("engine", Verdict.OK, "The container engine answers.")
     if BUILT_IN.image in images:
@@ -143,6 +134,45 @@ def _engine(platform: Platform) -> Iterator[Finding]:
             f"The image {BUILT_IN.image} is missing: neither its workspaces nor snapshots work.",
             "script/setup builds it.",
         )  # fmt: skip
+
+
+def _egress(platform: Platform, *, serving: bool) -> Iterator[Finding]:
+    if EngineFeature.EGRESS_RULES not in platform.engine.features:
+        yield Finding(
+            "egress", Verdict.WARN, "Workspaces may reach this server and its private networks.",
+            "ROOTBLOOD_EGRESS=off asks for it.",
+        )  # fmt: skip
+        return
+    try:
+        platform.engine.verify()
+    except EgressUnprotected as error:
+        if serving:
+            yield Finding("egress", Verdict.FAIL, f"{error.title}.", f"{error.message}.")
+        else:
+            yield Finding(
+                "egress",
+                Verdict.WARN,
+                f"{error.title}.",
+                "The server puts them in place when it starts.",
+            )
+    except EngineError:
+        return  # said of the engine already
+    else:
+        yield Finding("egress", Verdict.OK, "Workspaces are kept from private networks.")
+
+
+def clock() -> Finding:
+    """Say whether the kernel knows that its clock is right: adjtimex(2)."""
+    if _clock_state() == _TIME_ERROR:
+        return Finding(
+            "clock", Verdict.WARN, "Nothing keeps the server's clock right.",
+            "Run chrony or systemd-timesyncd: a clock that is off ends sign-ins early or late.",
+        )  # fmt: skip
+    return Finding("clock", Verdict.OK, "The server's clock is kept right.")
+
+
+def _clock_state() -> int:
+    return int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)))
 
 
 def _snapshots(platform: Platform) -> Iterator[Finding]:
