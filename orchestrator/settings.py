@@ -242,14 +242,15 @@ def _check_panel(settings: Settings) -> None:
             hint="Set it to where browsers reach the panel, such as https://panel.example.org.",
         )
     if settings.apps_host:
-        name, shut_out = "APPS_HOST", panel == settings.apps_host
+        name, shut_out = "APPS_HOST", (panel or "localhost") == settings.apps_host
     else:
         name, shut_out = "APPS_DOMAIN", panel.endswith(f".{domain}")
     if shut_out:
         raise BadInput(
             f"{PREFIX}{name} has the panel's own host among those of previews",
             field=PREFIX + name,
-            hint=f"{PREFIX}PANEL_URL is {settings.panel_url}; choose another name for previews.",
+            hint=f"The panel is at {settings.panel_url or 'http://localhost'}; "
+            "choose another name for previews.",
         )
 
 

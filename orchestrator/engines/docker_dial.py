@@ -70,16 +70,17 @@ class Dialer:
         Raises: DialFailed, StartFailed, WorkspaceStopped.
         """
         deadline = time.monotonic() + timeout
-        door = self._doors.get(name)
+        door, is_new = self._doors.get(name), False
         wait, look_at = _FIRST_WAIT, 0.0
         reason = "the workspace is still starting"
         while True:
             if door is None:
-                door = self._look(name)
+                door, is_new = self._look(name), True
                 look_at = time.monotonic() + _LOOK_SECONDS
             if door:
                 try:
-                    return self._connect(door, port, max(0.001, deadline - time.monotonic()))
+                    left = max(0.001, deadline - time.monotonic())
+                    return self._connect(door, port, left, is_new=is_new)
                 except UnsafeSocketError as error:
                     self.forget(name)
                     raise DialFailed(f"Port {port} of {name}: {error.strerror}") from error
@@ -87,6 +88,9 @@ class Dialer:
                     reason = error.strerror or str(error)
                     if isinstance(error, ConnectionRefusedError):  # by a container that is there
                         look_at = look_at or time.monotonic() + _LOOK_SECONDS
+                    elif isinstance(error, netns.NotHereError) and not is_new:
+                        door = None
+                        continue
             now = time.monotonic()
             if now >= deadline:
                 raise DialFailed(f"Nothing answers on port {port} of {name}: {reason}")
@@ -120,14 +124,18 @@ class Dialer:
         self._doors[name] = door
         return door
 
-    def _connect(self, door: Door, port: int, timeout: float) -> socket:
+    def _connect(self, door: Door, port: int, timeout: float, *, is_new: bool) -> socket:
+        """Connect through a door; by its address only where it ``is_new``.
+
+        Of a container that has ended another one, of somebody else, may have the address by now.
+        """
         file = door.sockets.get(port)
         if file:
             return self._run_dirs.connect(door.name, file, door.owner)
         try:
             return netns.connect(door.pid, door.id, port, address=door.address, timeout=timeout)
         except netns.NotHereError:
-            if not door.address:
+            if not door.address or not is_new:
                 raise
         connection = create_connection((door.address, port), timeout)
         connection.settimeout(None)

@@ -17,10 +17,10 @@ from orchestrator.previews.viewers import Viewer
 from orchestrator.websocket import FrameMeter
 
 MINUTE = 60.0
-MINUTES = 10
+MINUTES = 60
 """How far back its quietest minute is looked for: what an app is used to may change."""
 MORE = 3
-"""What a page may send beside twice its quietest minute. A cell that runs in JupyterLab is one."""
+"""What a page may send beside one and a half times its quietest minute, where it is never still."""
 
 
 class Pace:
@@ -30,12 +30,14 @@ class Pace:
     open, and those that connect again and again by themselves begin anew each time.
     """
 
-    __slots__ = ("_before", "_began", "_count")
+    __slots__ = ("_before", "_began", "_count", "_most")
 
     def __init__(self, now: float) -> None:
         self._before: deque[int] = deque(maxlen=MINUTES)
         self._began = now
         self._count = 0
+        self._most = -1
+        """How many are no news in this minute; -1 while it is the first, in which all are."""
 
     def note(self, now: float) -> bool:
         """Note one; return whether it is the one in its minute that is one too many."""
@@ -45,8 +47,11 @@ class Pace:
             self._before.append(self._count)
             self._before.extend([0] * min(passed - 1, MINUTES))
             self._count = 0
+            least = min(self._before)
+            # A cell that runs in JupyterLab is one frame, and its idle page sends none.
+            self._most = least * 3 // 2 + MORE if least else 1
         self._count += 1
-        return bool(self._before) and self._count == 2 * min(self._before) + MORE + 1
+        return self._count == self._most + 1
 
 
 def note(connections: Connections, viewer: Viewer, now: datetime) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, case, exists, select, update
+from sqlalchemy.exc import IntegrityError
 
 from models import (
     ActiveSession,
@@ -81,7 +82,10 @@ class AppsPorts:
         Raises: Conflict when all of them are in use; NotFound.
         """
         with self._context():
-            port = self._berth(label, utcnow())
+            try:
+                port = self._berth(label, utcnow())
+            except IntegrityError:  # another server has just given the same one away
+                port = self._berth(label, utcnow())
         return f"{scheme}://{self.host}:{port}"
 
     def origins(self, scheme: str, panel_host: str) -> str:
@@ -106,7 +110,6 @@ class AppsPorts:
         if last is not None and now - last < KEPT / 2:
             return
         self._used = {one: at for one, at in self._used.items() if now - at < KEPT / 2}
-        self._used[label] = now
         with self._context():
             workspace_id, _ = self._workspace(label)
             found = self._found(workspace_id, label.port)
@@ -114,6 +117,7 @@ class AppsPorts:
             if found:
                 with writing():
                     rows_changed(update(Berth).where(Berth.port == found.port).values(used_at=now))
+        self._used[label] = now
 
     def _look(self) -> None:
         query = (

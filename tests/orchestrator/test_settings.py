@@ -99,11 +99,12 @@ def test_what_cannot_be_used_is_named(name: str, text: str) -> None:
         {"apps_domain": "apps.test", "panel_url": "https://panel.apps.test"},
         {"apps_domain": "apps.test:8443", "panel_url": "https://a.b.apps.test:444"},
         {"apps_domain": "localhost", "panel_url": "http://panel.localhost:8000"},
+        {"apps_host": "localhost"},
     ],
 )
 def test_no_panel_is_shut_out_by_its_previews(given: dict[str, str]) -> None:
     """All requests to hosts of previews are the previews'."""
-    assert refused(**given).hint.startswith("ROOTBLOOD_PANEL_URL")
+    assert refused(**given).hint.startswith("The panel is at http")
 
 
 @pytest.mark.parametrize(

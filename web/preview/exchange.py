@@ -21,7 +21,7 @@ WHOLE_BYTES = 65536
 """A request's body up to this size is read before the app is asked; a longer one streams."""
 INTERIM_MOST = 16
 """Answers before the answer (RFC 9110, 15.2); a program that floods them means none."""
-IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 """RFC 9110, 9.2.2: asking twice is asking once."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = b"Connection: close\r\n"
@@ -229,7 +229,7 @@ class Exchange:
         chunks, ends = self._framing(answer, body)
         head = for_browser(answer, self._site, ends, framed_by=self._framed_by)
         # What is there already goes with the head: one packet, one wake-up.
-        out, ended = head, body is not None and body.done
+        out = head
         if body is None or not body.done:
             data = upstream.rest()
             if data:

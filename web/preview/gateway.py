@@ -43,16 +43,20 @@ from web.preview.exchange import Exchange
 from web.preview.refusals import LISTENING
 from web.preview.sites import Site
 from web.preview.uploads import Spawn
-from web.preview.upstreams import Gone, Pool, Upstream
+from web.preview.upstreams import CONNECTIONS_EACH, Gone, Pool, Upstream
 
 LOG = log(__name__)
 SWEEP_SECONDS = 1.0
 PERSON_MOST, STRANGER_MOST = 256, 128
 """Exchanges of one viewer at a time, of those that one workspace can have: CONNECTIONS_EACH."""
+OTHERS_MOST = CONNECTIONS_EACH * 3 // 4
+"""Connections into a workspace beyond which only its owner gets another one."""
 _RESERVED = RESERVED.encode()
 _LISTENING = LISTENING.encode()
 _UNASKED = (b"CONNECT", b"TRACE")
 """What a proxy in front may take for a tunnel, or for its own."""
+_ASKED = (("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
+"""Others are passed on as well; some list has to be given (RFC 9110, 15.5.6)."""
 
 
 class Gateway:
@@ -102,7 +106,7 @@ class Gateway:
                 return refuse(incoming, head, NotFound("There is no preview of that name"))
             if head.method in _UNASKED:
                 error = BadInput("No app is asked that", field="method")
-                return refuse(incoming, head, error, status=405)
+                return refuse(incoming, head, error, status=405, headers=_ASKED)
             if not head.target.startswith(b"/"):
                 return refuse(
                     incoming, head, BadInput("Only paths can be asked for here", field="target"),
@@ -138,9 +142,11 @@ class Gateway:
             return excuse(incoming, head, found, WorkspaceStopped())
         viewer = found.viewer
         assert viewer is not None
-        if viewer.exchanges >= (PERSON_MOST if viewer.known else STRANGER_MOST):
+        if viewer.exchanges >= (PERSON_MOST if viewer.known else STRANGER_MOST) or (
+            not found.own and self.pool.into(found.container) >= OTHERS_MOST
+        ):
             much = TooManyRequests(
-                "You have too much of this preview open", hint="Close some of it, then try again."
+                "Too much of this preview is open", hint="Close some of it, then try again."
             )
             return refuse(incoming, head, much, decision=found)
         exchange = Exchange(

@@ -13,7 +13,13 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 from orchestrator.engines import Engine
-from orchestrator.errors import DialFailed, EngineError, TooManyRequests, WorkspaceStopped
+from orchestrator.errors import (
+    DialFailed,
+    EngineError,
+    RootBloodError,
+    TooManyRequests,
+    WorkspaceStopped,
+)
 from orchestrator.logs import log
 from web.heads import Malformed, cut
 
@@ -31,6 +37,8 @@ KEPT_EACH = 32
 CONNECTIONS_EACH = 512
 """Of one workspace, WebSockets and all."""
 PIECE_BYTES = 262_144
+TURN_SECONDS = 10.0
+"""For others who dial the same place, before somebody gives up."""
 WATCH_SECONDS = 2.0
 """How often it is looked whether whoever waits for an answer is still there."""
 HEAD_SECONDS = 20.0
@@ -141,8 +149,8 @@ class Pool:
         self._open: Counter[str] = Counter()
         self._refused: dict[Target, float] = {}
         """When a place that was waited for was found empty."""
-        self._missed: dict[Target, float] = {}
-        """When it was last, however short the look."""
+        self._missed: dict[Target, tuple[float, RootBloodError]] = {}
+        """When it last could not be reached, however short the look, and why."""
         self._dialling: Counter[Target] = Counter()
         self._turns: dict[Target, threading.Event] = {}
 
@@ -207,9 +215,13 @@ class Pool:
         for target, at in list(self._refused.items()):
             if now - at >= REFUSED_SECONDS:
                 del self._refused[target]
-        for target, at in list(self._missed.items()):
+        for target, (at, _) in list(self._missed.items()):
             if now - at >= REFUSED_SECONDS:
                 del self._missed[target]
+
+    def into(self, container: str) -> int:
+        """Return how many connections there are into one container."""
+        return self._open[container]
 
     @property
     def open(self) -> int:
@@ -217,16 +229,19 @@ class Pool:
         return self._open.total()
 
     def _take_turn(self, target: Target, came: float) -> None:
-        """Wait until the place may be dialled. Raises: DialFailed when it is found empty meanwhile.
+        """Wait until the place may be dialled. Raises: what is found meanwhile; TooManyRequests.
 
         One look is enough for all who come to a place that was empty a moment ago: else each of
         the many requests that anybody can send to a dead port would be one to the engine.
         """
         while True:
-            if self._missed.get(target, 0.0) >= came:
-                raise _nothing(target)
+            at, error = self._missed.get(target, (0.0, None))
+            if error is not None and at >= came:
+                raise type(error)(error.message, hint=error.hint)
             if self._dialling[target] < (1 if target in self._refused else DIALS_EACH):
                 break
+            if time.monotonic() - came > TURN_SECONDS:
+                raise TooManyRequests("Too many wait for this app", hint="Try again in a moment.")
             self._turns.setdefault(target, threading.Event()).wait(DIAL_SECONDS)
         self._dialling[target] += 1
 
@@ -248,15 +263,15 @@ class Pool:
             )
         # What the engine says names the container, and may quote its log: not for every viewer.
         except WorkspaceStopped:
-            raise WorkspaceStopped from None
+            raise self._miss(target, WorkspaceStopped()) from None
         except DialFailed:
-            self._missed[target] = time.monotonic()
             if waits:
-                self._refused[target] = self._missed[target]
-            raise _nothing(target) from None
+                self._refused[target] = time.monotonic()
+            raise self._miss(target, _nothing(target)) from None
         except EngineError as error:
             LOG.warning("preview.unreachable", detail=error.message)
-            raise DialFailed("The workspace cannot be reached", hint="Try again.") from None
+            away = DialFailed("The workspace cannot be reached", hint="Try again.")
+            raise self._miss(target, away) from None
         self._refused.pop(target, None)
         self._missed.pop(target, None)
         if not isinstance(stream, socket.socket):
@@ -265,6 +280,10 @@ class Pool:
         if stream.family in (socket.AF_INET, socket.AF_INET6):
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return stream
+
+    def _miss(self, target: Target, error: RootBloodError) -> RootBloodError:
+        self._missed[target] = time.monotonic(), error
+        return error
 
     def _drop_one(self, container: str) -> bool:
         """Hang up on a kept connection into the container, to make room."""

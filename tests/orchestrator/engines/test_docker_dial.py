@@ -1,11 +1,12 @@
 """The ways into a container that only the real engine has, and the directory they lie in."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from orchestrator.engines.docker import DockerEngine
-from orchestrator.errors import DialFailed
+from orchestrator.errors import DialFailed, WorkspaceStopped
 from orchestrator.spec import Spec
 from tests.orchestrator.engines.containers import ECHO_SERVER
 
@@ -65,6 +66,24 @@ class TestDial:
                 docker_engine.dial(sleeper().name, listener.getsockname()[1], timeout=0.2)
             with pytest.raises(BlockingIOError):
                 listener.accept()
+
+    def test_an_address_that_another_container_has_by_now_is_not_dialled(
+        self, docker_engine: DockerEngine, sleeper: Sleeper
+    ) -> None:
+        """As when another server process stopped the workspace."""
+        server = ("python3", "-m", "http.server", "8000", "--directory", "/tmp")
+        ended, other = sleeper("ended"), sleeper("other", entrypoint=server)
+        for spec in (ended, other):
+            docker_engine.run(spec)
+        docker_engine.dial(other.name, 8000, timeout=20).close()
+        ways = docker_engine._dialer
+        before, theirs = ways.door(ended.name), ways.door(other.name)
+        assert before is not None
+        assert theirs is not None
+        docker_engine.stop(ended.name, grace=0)
+        ways._doors[ended.name] = replace(before, address=theirs.address)
+        with pytest.raises(WorkspaceStopped):
+            docker_engine.dial(ended.name, 8000, timeout=5)
 
     def test_a_look_at_a_port_on_which_nothing_listens_is_no_question_to_the_engine(
         self, docker_engine: DockerEngine, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from sqlalchemy import delete, update
+from sqlalchemy.exc import IntegrityError
 
 from models import ActiveSession, Audience, Berth, Kind, Share, User, Workspace, db, utcnow
 from orchestrator import workspaces
@@ -52,6 +53,20 @@ def test_a_preview_keeps_the_port_it_is_given(
     after_restart = AppsPorts(HOST, PORTS, app.app_context)
     assert after_restart.label(f"{HOST}:9000") == Label(5173, "main", "ann")
     assert ask(after_restart, 8888) == f"https://{HOST}:9001"
+
+
+def test_a_port_that_another_server_gave_away_at_once_is_not_given_twice(
+    made: Workspace, ports: AppsPorts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, others = ports._take, [9000]
+
+    def meet(port: int, workspace_id: int, app_port: int) -> Berth:
+        if others:
+            raise IntegrityError("INSERT", {}, ValueError(others.pop()))
+        return take(port, workspace_id, app_port)
+
+    monkeypatch.setattr(ports, "_take", meet)
+    assert ask(ports, 5173) == f"https://{HOST}:9000"
 
 
 @pytest.mark.parametrize("host", [f"{HOST}:9002", HOST, f"{HOST}:x", "localhost:9000", f"{HOST}:"])

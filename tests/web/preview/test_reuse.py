@@ -21,7 +21,7 @@ from web.heads import parse_request
 from web.incoming import Incoming
 from web.preview.entry import Knock
 from web.preview.exchange import Exchange
-from web.preview.gateway import PERSON_MOST, STRANGER_MOST, Gateway
+from web.preview.gateway import OTHERS_MOST, PERSON_MOST, STRANGER_MOST, Gateway
 from web.preview.sites import Site
 from web.preview.upstreams import KEPT_SECONDS, Pool
 
@@ -124,8 +124,13 @@ class Carrier:
     def close(self) -> None: ...
 
 
-def served(request: bytes, viewer: Viewer | None = None) -> tuple[bool | None, Incoming, bytes]:
-    """Ask a gateway whose apps are away; return whether it goes on, what is left, the answer."""
+def served(
+    request: bytes, viewer: Viewer | None = None, *, own: bool = True, open_ones: int = 0
+) -> tuple[bool | None, Incoming, bytes]:
+    """Ask a gateway whose apps are away; return whether it goes on, what is left, the answer.
+
+    ``open_ones`` are the connections into the workspace that others have.
+    """
 
     class Nothing:
         def dial(self, name: str, port: int, *, timeout: float) -> socket.socket:
@@ -133,7 +138,7 @@ def served(request: bytes, viewer: Viewer | None = None) -> tuple[bool | None, I
 
     def decide(asked: Knock) -> Decision:
         return Decision(
-            Verdict.OPEN, asked.label, Audience.PRIVATE, "box", own=True,
+            Verdict.OPEN, asked.label, Audience.PRIVATE, "box", own=own,
             viewer=viewer or Viewer(("x",)),
         )  # fmt: skip
 
@@ -141,6 +146,7 @@ def served(request: bytes, viewer: Viewer | None = None) -> tuple[bool | None, I
         engine=Nothing(), splicer=None, settings=SimpleNamespace(trusted_proxies=0)
     )
     gateway = Gateway(platform, AppsDomain("localhost"), decide, beside)
+    gateway.pool._open["box"] = open_ones
     client, server = socket.socketpair()
     with client, server:
         client.sendall(request)
@@ -170,7 +176,15 @@ def test_one_viewer_does_not_take_all_connections(known: bool, most: int) -> Non
     assert served(asked, viewer)[2].startswith(b"HTTP/1.1 429")
 
 
+@pytest.mark.parametrize(("own", "status"), [(True, b"502"), (False, b"429")])
+def test_others_together_leave_connections_for_the_owner(own: bool, status: bytes) -> None:
+    asked = b"GET / HTTP/1.1\r\nHost: 8000--web--bob.localhost\r\n\r\n"
+    assert served(asked, own=own, open_ones=OTHERS_MOST - 1)[2][9:12] == b"502"
+    assert served(asked, own=own, open_ones=OTHERS_MOST)[2][9:12] == status
+
+
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE"])
 def test_what_would_change_the_connections_meaning_is_asked_of_no_app(method: str) -> None:
     said = served(f"{method} / HTTP/1.1\r\nHost: 8000--web--bob.localhost\r\n\r\n".encode())[2]
     assert said.startswith(b"HTTP/1.1 405")
+    assert b"\r\nAllow: GET, HEAD, POST" in said

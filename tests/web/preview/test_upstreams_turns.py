@@ -7,8 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from orchestrator.errors import DialFailed
+from orchestrator.errors import DialFailed, EngineError, TooManyRequests, WorkspaceStopped
 from tests.wire import DEADLINE_SECONDS, wait_for
+from web.preview import upstreams
 from web.preview.upstreams import DIALS_EACH, Pool, Upstream
 
 TARGET, ELSEWHERE = ("rb-secret", 8000), ("rb-secret", 8001)
@@ -21,12 +22,13 @@ class Engine:
         self.told = threading.Event()
         self.listens = False
         self.dials = 0
+        self.trouble: type[EngineError] = DialFailed
 
     def dial(self, name: str, port: int, *, timeout: float) -> socket.socket:
         self.dials += 1
         assert self.told.wait(DEADLINE_SECONDS)
         if not self.listens:
-            raise DialFailed("no")
+            raise self.trouble("no")
         near, far = socket.socketpair()
         far.close()
         return near
@@ -68,11 +70,18 @@ def fill(ask: Ask, engine: Engine) -> list[Future[Upstream]]:
     return asked
 
 
-def test_one_answer_is_for_all_who_wait_for_it(pool: Pool, engine: Engine, ask: Ask) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [(DialFailed, DialFailed), (WorkspaceStopped, WorkspaceStopped), (EngineError, DialFailed)],
+)
+def test_one_answer_is_for_all_who_wait_for_it(
+    pool: Pool, engine: Engine, ask: Ask, trouble: type[EngineError], said: type[Exception]
+) -> None:
+    engine.trouble = trouble
     asked = [*fill(ask, engine), *(ask() for _ in range(5))]
     engine.told.set()
     for one in asked:
-        assert isinstance(one.exception(DEADLINE_SECONDS), DialFailed)
+        assert isinstance(one.exception(DEADLINE_SECONDS), said)
     assert engine.dials == DIALS_EACH
     assert (pool.open, len(pool._dialling), len(pool._turns)) == (0, 0, 0)
 
@@ -113,4 +122,17 @@ def test_what_one_has_found_is_open_to_all(pool: Pool, engine: Engine, ask: Ask)
     engine.told.set()
     for one in (first, *others):
         pool.drop(one.result(DEADLINE_SECONDS))
+    assert pool.open == 0
+
+
+def test_nobody_waits_for_ever(
+    pool: Pool, engine: Engine, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = fill(ask, engine)
+    monkeypatch.setattr(upstreams, "TURN_SECONDS", 0.0)
+    with pytest.raises(TooManyRequests):
+        pool.dial(TARGET)
+    engine.told.set()
+    for one in asked:
+        one.exception(DEADLINE_SECONDS)
     assert pool.open == 0
