@@ -64,14 +64,22 @@ def certificate(directory: Path, *names: str, days: int = 90) -> tuple[Path, Pat
     return chain, private
 
 
-def documented(server: Server, directory: Path, panel: str, apps: str, port: int) -> str:
-    """Return what the documents say for a panel and an apps domain, to listen on ``port``."""
-    chain, key = certificate(directory, panel, f"*.{apps}")
+def documented(
+    server: Server, directory: Path, panel: str, apps: str, port: int, ports: str = ""
+) -> str:
+    """Return what the documents say for a panel and an apps domain, to listen on ``port``.
+
+    Where there are ``ports``, previews have them, and ``apps`` is the host that they share.
+    """
+    chain, key = certificate(directory, panel, apps if ports else f"*.{apps}")
     settings = Settings(apps_domain=apps, listen=server.host)
+    if ports:
+        settings = Settings(apps_host=apps, apps_ports=ports, listen=server.host)
     app = Flask("snippets", template_folder=str(PROJECT / "templates"))
     with app.app_context():
         (text,) = (s.text for s in proxies.snippets(settings, panel) if s.program == "nginx")
     text = text.replace("listen 443 ", f"listen 127.0.0.1:{port} ")
+    text = text.replace(f"listen {ports} ", f"listen 127.0.0.1:{ports} ") if ports else text
     text = re.sub(r"\S+/fullchain.pem", str(chain), text)
     return re.sub(r"\S+/privkey.pem", str(key), text)
 

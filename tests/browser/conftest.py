@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sy
 
 from tests.browser.ide import Ide
 from tests.browser.screen import DEADLINE_SECONDS, RESULTS, Complaints, Screen
-from tests.browser.victim import HOSTILE, PRIVATE, App, Victim, installed
+from tests.browser.victim import HOSTILE, LAYOUTS, PRIVATE, App, Victim, installed
 from tests.conftest import missing
 from tests.end_to_end import leftovers
 from tests.end_to_end.fixtures import (  # noqa: F401
@@ -159,7 +159,7 @@ def ide(new_screen: Callable[..., Screen], owner: Person, options: dict[str, Any
     return Ide(new_screen(**options).let_in(owner.username), owner)
 
 
-@pytest.fixture(scope="session", params=[False, True], ids=["many-sites", "one-site"])
+@pytest.fixture(scope="session", params=LAYOUTS, ids=lambda layout: layout.name)
 def victim(
     request: pytest.FixtureRequest,
     instances: str,  # noqa: F811
@@ -168,8 +168,8 @@ def victim(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Victim]:
     """Somebody who came to see a hostile app, at an installation of their own."""
-    directory, instance = tmp_path_factory.mktemp("victim"), f"{instances}-v{request.param:d}"
-    with installed(directory, instance, is_one_site=request.param) as made:
+    directory, instance = tmp_path_factory.mktemp("victim"), f"{instances}-v{request.param_index}"
+    with installed(directory, instance, request.param) as made:
         made.serve(docker_client)
         made.sign_in(chromium)
         yield made

@@ -87,7 +87,9 @@ class Screen:
             try:
                 self.page.goto(self.url + path)
             except Error as error:
-                if NETWORK_CHANGED not in str(error) and not self._dropped:
+                # The error page of the attempt before may come late, and interrupt this one.
+                retried = NETWORK_CHANGED in str(error) or "chrome-error:" in str(error)
+                if not retried and not self._dropped:
                     raise
                 self._dropped = True
             if not self._dropped:

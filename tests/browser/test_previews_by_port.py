@@ -1,6 +1,5 @@
 """Previews where there is no wildcard DNS: one other host, a port for each."""
 
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.screen import CUT_OFF, REFUSED, Complaints, Screen
 from tests.end_to_end.person import Person
-from tests.end_to_end.server import Server, free_port
+from tests.end_to_end.server import Server, free_ports
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
@@ -35,25 +34,15 @@ HTTPServer(("127.0.0.1", port), App).serve_forever()
 """
 REGISTER = """() => navigator.serviceWorker.register('/worker.js')
   .then(() => 'registered', (error) => error.name)"""
+PLANT = "(line) => { document.cookie = line; return document.cookie; }"
+"""What is read has been written: browsers write these when they come to it."""
 ASK = """(url) => fetch(url, { credentials: 'include' })
   .then((answer) => answer.text(), (error) => error.name)"""
 
 
-def three_ports() -> int:
-    """Return the first of three ports in a row that nobody listens on."""
-    while True:
-        first = free_port()
-        try:
-            for port in range(first, first + 3):
-                socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        return first
-
-
 @pytest.fixture(scope="module")
 def first() -> int:
-    return three_ports()
+    return free_ports(3)[0]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +100,30 @@ def test_what_is_ours_reaches_no_app_and_is_closed_to_the_other(
     assert "rootblood" not in seen
     assert "theirs=1" in seen, "what the documents say is weaker: apps' own cookies are shared"
     assert one.evaluate(ASK, f"{other.url}cookies") == "TypeError"
+
+
+def test_a_pass_that_an_app_plants_for_another_opens_nothing(
+    screen: Screen, apps: Person, first: int, complaints: Complaints
+) -> None:
+    complaints.expect(REFUSED)
+    one, other = (open_app(screen, apps.username, port) for port in (8123, 8124))
+    browser = screen.page.context
+
+    def passes() -> list[str]:
+        kept = {cookie["name"]: cookie["value"] for cookie in browser.cookies(f"http://{HOST}")}
+        return [kept[f"__Host-rootblood-pass-{port}"] for port in (first, first + 1)]
+
+    own, before = passes()
+    planted = f"__Host-rootblood-pass-{first + 1}"
+    line = f"{planted}={own}; Path=/; Secure"
+    one.evaluate(PLANT, line)
+    assert passes() == [own, before], "scripts do not touch what the server has set"
+    browser.clear_cookies(name=planted)
+    one.evaluate(PLANT, line)
+    assert passes() == [own, own]
+    assert other.evaluate("fetch('/').then((answer) => answer.status)") == 401
+    open_app(screen, apps.username, 8124)
+    assert len({own, before, *passes()}) == 3, "and does not keep its visitor out"
 
 
 def test_no_service_worker_stays_for_the_next_app_of_a_port(

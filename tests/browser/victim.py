@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from docker import APIClient
 from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Frame, Page, expect
 from tests.browser.panels import API, read, write
 from tests.browser.screen import DEADLINE_SECONDS, Screen
 from tests.end_to_end.person import PASSWORD, Answer, Person
-from tests.end_to_end.server import Server, free_port
+from tests.end_to_end.server import Server, free_port, free_ports
 from tests.end_to_end.waiting import until
 from tests.nginx import documented, nginx
 from web.opening import OPEN
@@ -34,25 +35,54 @@ VAULT = App("vault", "safe", 8001)
 PRIVATE = (NEIGHBOUR, VAULT)
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where an installation has its panel and its previews, as browsers see it."""
+
+    name: str
+    is_one_site: bool = False
+    """Whether they take the panel and all previews for parts of one site."""
+    shares_host: bool = False
+    """Whether previews have one host, each with a port, and so one jar of cookies."""
+
+
+LAYOUTS = (
+    Layout("many-sites"),
+    Layout("one-site", is_one_site=True),
+    Layout("one-host", is_one_site=True, shares_host=True),
+)
+
+
 @dataclass
 class Victim:
-    """The owner of all three; ``panel`` is an origin, and previews are below ``apps``."""
+    """The owner of all three; ``panel`` is an origin.
+
+    Previews are below ``apps``, or at its ``ports``.
+    """
 
     person: Person
+    layout: Layout
     panel: str
     apps: str
     above: str
     """The domain above all of it, by whose cookies all could be reached."""
-    is_one_site: bool
-    """Whether browsers take the panel and all previews for parts of one site."""
     state: Any = None
     """The cookies of a browser that is signed in."""
+    ports: dict[App, str] = field(default_factory=dict)
+    """By which previews are told from each other where they share a host."""
 
     def origin(self, app: App) -> str:
-        return f"{self.panel.partition(':')[0]}://{self.label(app)}.{self.apps}"
+        shared = self.layout.shares_host
+        host = f"{self.apps}:{self.ports[app]}" if shared else f"{self.label(app)}.{self.apps}"
+        return f"{self.panel.partition(':')[0]}://{host}"
 
     def label(self, app: App) -> str:
         return f"{app.port}--{app.workspace}--{self.person.username}"
+
+    def cookie(self, app: App, name: str) -> str:
+        """Return the whole name of one of our cookies at a preview."""
+        tag = f"-{self.ports[app]}" if self.layout.shares_host else ""
+        return f"__Host-rootblood-{name}{tag}"
 
     def way_to(self, app: App) -> str:
         """Return the panel's address that leads to it."""
@@ -64,11 +94,20 @@ class Victim:
         self.person.start(VAULT.workspace)
         write(self.person, PROGRAM.name, PROGRAM.read_text())
         for app in (HOSTILE, *PRIVATE):
+            if self.layout.shares_host:
+                self.ports[app] = self.berth(app)
             script = f"cd; exec python3 {PROGRAM.name} {app.port} {app.name} > {app.name}.log 2>&1"
             container = self.person.container(app.workspace)
             made = client.exec_create(container, ["bash", "-c", script])
             client.exec_start(made["Id"], detach=True)
             until(lambda app=app: self.ask(app).status == 200, f"{app.name} answers")
+
+    def berth(self, app: App) -> str:
+        """Return the preview's port, which it is given as it is shared, and keeps."""
+        path = f"/api/v1/workspaces/{app.workspace}/ports/{app.port}"
+        url = self.person.ok("PUT", path, {"share": "users"})["url"]
+        self.person.ok("PUT", path, {"share": "private"})
+        return str(urlsplit(url).port)
 
     def ask(self, app: App, path: str = "/", **fields: str) -> Answer:
         """Ask it with the person's API token, without a browser."""
@@ -107,23 +146,30 @@ class Victim:
 
 
 @contextmanager
-def installed(directory: Path, instance: str, *, is_one_site: bool) -> Iterator[Victim]:
+def installed(directory: Path, instance: str, layout: Layout) -> Iterator[Victim]:
     """Run an installation until the end: on localhost, or on hosts of one domain behind nginx."""
     settings: dict[str, object] = {"egress": "off", "storage": "plain"}
     with ExitStack() as stack:
         port = free_port()
-        if is_one_site:
-            panel, apps = f"https://panel.site.test:{port}", "apps.site.test"
-            settings |= {"apps_domain": apps, "panel_url": panel, "trusted_proxies": 1}
+        panel, apps, ports = f"https://panel.site.test:{port}", "apps.site.test", ""
+        if layout.shares_host:
+            free = free_ports(len((HOSTILE, *PRIVATE)))
+            ports = f"{free[0]}-{free[-1]}"
+            settings |= {"apps_host": apps, "apps_ports": ports}
+        elif layout.is_one_site:
+            settings |= {"apps_domain": apps}
+        if layout.is_one_site:
+            settings |= {"panel_url": panel, "trusted_proxies": 1}
         server = Server(directory, instance, **settings).start()
         stack.callback(server.close)
-        if is_one_site:
-            text = documented(server, directory, "panel.site.test", apps, port)
+        if layout.is_one_site:
+            text = documented(server, directory, "panel.site.test", apps, port, ports)
             stack.enter_context(nginx(directory, text, port))
-            yield Victim(Person(server), panel, f"{apps}:{port}", "site.test", is_one_site)
+            below = apps if layout.shares_host else f"{apps}:{port}"
+            yield Victim(Person(server), layout, panel, below, "site.test")
         else:
             host = f"localhost:{server.port}"
-            yield Victim(Person(server), f"http://{host}", host, "localhost", is_one_site)
+            yield Victim(Person(server), layout, f"http://{host}", host, "localhost")
 
 
 def refused(frame: Frame) -> None:
