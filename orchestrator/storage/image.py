@@ -122,8 +122,7 @@ class Image:
 
     def close(self, *, hold: int) -> None:
         """Take the key away and unmount; closed is success. Raises: HomeBusy."""
-        mounted = mounts.mounted_on(self.point)
-        if mounted is not None:
+        if mounts.mounted_on(self.point) is not None:
             try:
                 self._forget_key(hold)
             except OSError as error:
@@ -131,7 +130,7 @@ class Image:
                 # any more, and its key goes with the mount.
                 if error.errno not in (errno.EIO, errno.EROFS):
                     raise
-            mounts.unmount(mounted.device, hold=hold)
+            mounts.unmount(self.point, hold=hold)
         for file in (self.file, self.making):
             mounts.let_go(file)
         with suppress(OSError):

@@ -116,16 +116,30 @@ def _is_claimed(device: str) -> bool:
     return False
 
 
-def unmount(device: str, *, hold: int) -> None:
-    """Unmount ``device`` (``major:minor``) everywhere in this namespace. Raises: HomeBusy."""
+def unmount(point: Path, *, hold: int) -> None:
+    """Unmount what is mounted on ``point``, everywhere in this namespace. Raises: HomeBusy.
+
+    Nothing being mounted there is success. The caller holds the home's lock.
+    """
+    mounted = mounted_on(point)
+    if mounted is None:
+        return
     deadline = time.monotonic() + _SETTLE_SECONDS
-    while held := [one for one in table() if one.device == device]:
-        # Somebody who only looks at it, such as a census of disks, is gone in a moment.
-        if time.monotonic() >= deadline:
-            raise HomeBusy("The home is in use on the server")
-        done = run("umount", "--", str(held[-1].point), hold=hold, ok=(0, 1, 32), long=True)
-        if done.returncode != 0:
-            time.sleep(0.02)
+    # Open, the device goes on to no other image with its last mount: what were mounted of it then
+    # would be somebody else's home. Having been mounted here, it had none to go on to before.
+    with _opened(_node(mounted.device), os.O_RDONLY):
+        while held := [one for one in table() if one.device == mounted.device]:
+            # Somebody who only looks at it, such as a census of disks, is gone in a moment.
+            if time.monotonic() >= deadline:
+                raise HomeBusy("The home is in use on the server")
+            done = run("umount", "--", str(held[-1].point), hold=hold, ok=(0, 1, 32), long=True)
+            if done.returncode != 0:
+                time.sleep(0.02)
+
+
+def _node(device: str) -> Path:
+    """Return the node of the block device ``major:minor``."""
+    return Path("/dev") / (_NUMBERS / device).resolve().name
 
 
 def loops_of(image: Path) -> list[str]:

@@ -43,7 +43,7 @@ def test_tabs_share_one_connection_for_events(
 
 
 def test_sign_out_reaches_every_tab(screen: Screen, person: Person, complaints: Complaints) -> None:
-    complaints.expect(REFUSED)
+    complaints.expect(CUT_OFF, REFUSED)
     other = screen.tab().go("/")
     screen.choose(f"Account of {person.username}", "Sign out")
     expect(other.page.get_by_role("heading", name="Sign in")).to_be_visible()

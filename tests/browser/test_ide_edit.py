@@ -4,12 +4,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.ide import Ide
-from tests.browser.screen import REFUSED, Complaints
+from tests.browser.screen import REFUSED, Complaints, becomes
 from tests.end_to_end.person import Person
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 CHANGED = "the server responded with a status of 412"
+MOVED = {"from": "work/a.txt", "to": "work/away.txt"}
+MOVED_BACK = {"from": MOVED["to"], "to": MOVED["from"]}
 
 
 @pytest.fixture
@@ -73,6 +75,28 @@ def test_unsaved_text_survives_a_reload(opened: Ide) -> None:
     opened.is_dirty("a.txt", False)
 
 
+def test_unsaved_text_survives_a_page_that_goes_while_it_is_kept(opened: Ide) -> None:
+    """What the browser's database had begun to write when the page went is as if never written."""
+    opened.open("a.txt")
+    opened.page.evaluate(
+        """() => {
+            const put = IDBObjectStore.prototype.put;
+            window.cut = 0;
+            IDBObjectStore.prototype.put = function (...given) {
+                const asked = put.apply(this, given);
+                this.transaction.abort();
+                window.cut += 1;
+                return asked;
+            };
+        }"""
+    )
+    add(opened, "kept")
+    becomes(opened.page, "window.cut", lambda cut: cut > 0)
+    opened.page.reload()
+    opened.is_dirty("a.txt")
+    expect(opened.text).to_contain_text("kept")
+
+
 def test_closing_unsaved_text_asks(opened: Ide) -> None:
     opened.open("b.txt")
     add(opened, "!")
@@ -129,18 +153,45 @@ class TestConflict:
         expect(conflict.text).not_to_contain_text("mine")
 
 
-def test_draft_over_a_file_that_changed_meanwhile(opened: Ide, complaints: Complaints) -> None:
-    complaints.expect(CHANGED)
-    opened.open("a.txt")
-    add(opened, "mine")
-    opened.page.goto("about:blank")
-    opened.write("work/a.txt", "somebody else's\n")
-    opened.go()
-    expect(opened.text).to_contain_text("mine")
-    expect(opened.page.get_by_text("This file was changed on the disk")).to_be_visible()
-    opened.text.press("Control+s")
-    expect(opened.tab("a.txt (conflict)")).to_be_visible()
-    assert opened.read("work/a.txt") == "somebody else's\n"
+class TestDraftOfAnEarlierPage:
+    @pytest.fixture
+    def left(self, opened: Ide, complaints: Complaints) -> Ide:
+        """The page was left with ``mine`` unsaved at the end of ``a.txt``."""
+        complaints.expect(CHANGED, REFUSED)
+        opened.open("a.txt")
+        add(opened, "mine")
+        opened.page.goto("about:blank")
+        return opened
+
+    def test_is_not_saved_over_what_changed_meanwhile(self, left: Ide) -> None:
+        left.write("work/a.txt", "somebody else's\n")
+        left.go()
+        expect(left.text).to_contain_text("mine")
+        note = left.page.get_by_text("This file was changed on the disk")
+        expect(note).to_be_visible()
+        left.owner.ok("POST", "/api/v1/workspaces/main/files/move", MOVED)
+        expect(left.page.get_by_text("This file was deleted or moved away.")).to_be_visible()
+        left.owner.ok("POST", "/api/v1/workspaces/main/files/move", MOVED_BACK)
+        expect(note).to_be_visible()
+        left.text.press("Control+s")
+        expect(left.tab("a.txt (conflict)")).to_be_visible()
+        assert left.read("work/a.txt") == "somebody else's\n"
+
+    def test_is_there_without_its_file(self, left: Ide) -> None:
+        left.owner.ok("DELETE", "/api/v1/workspaces/main/files/content?path=work/a.txt")
+        left.go()
+        expect(left.text).to_contain_text("mine")
+        expect(left.page.get_by_text("This file was deleted or moved away.")).to_be_visible()
+        left.screen.button("Save it again").click()
+        left.holds("work/a.txt", "one\ntwo\nmine")
+        left.is_dirty("a.txt", False)
+
+    def test_is_no_news_where_somebody_saved_the_same(self, left: Ide) -> None:
+        left.write("work/a.txt", "one\ntwo\nmine")
+        left.go()
+        expect(left.text).to_contain_text("mine")
+        left.is_dirty("a.txt", False)
+        expect(left.page.get_by_text("This file was changed")).to_have_count(0)
 
 
 def test_unedited_file_follows_the_terminal(opened: Ide, complaints: Complaints) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docker import APIClient
@@ -192,6 +193,27 @@ def test_homes_that_come_and_go_at_once_never_take_each_others_devices(
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(live, range(6)))
+
+
+def test_a_device_that_went_on_to_another_home_is_left_to_it(
+    make_vault: MakeVault, home: Home, key: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other home is opened between the unmounting and the look whether it is done."""
+    vault, next_one = make_vault(), replace(home, name="home_next")
+    vault.unlock(home, key)
+    run = mounts.run
+
+    def run_and_open_another(*command: str, **options: Any) -> Any:
+        done = run(*command, **options)
+        if command[0] == "umount":
+            monkeypatch.undo()
+            vault.unlock(next_one, key)
+        return done
+
+    monkeypatch.setattr(mounts, "run", run_and_open_another)
+    vault.lock(home.name)
+    assert vault.is_unlocked(next_one.name)
+    assert not vault.is_unlocked(home.name)
 
 
 def test_looking_at_one_home_looks_at_no_other(

@@ -1,6 +1,7 @@
 /** The text of a file that is open: one for all its editors, with what the disk had last. */
 import { Annotation, Text, Transaction, type ChangeSpec, type Extension } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
+import type { Draft } from "./drafts";
 import { encode, type Decoded, type Encoding, type LineEnd } from "./text";
 
 /** Marks what came from another editor of the same file. */
@@ -15,7 +16,8 @@ export class Buffer {
   /** What happened to the file behind our back. */
   disk: Disk = "same";
   readonly views = new Set<EditorView>();
-  private saved: Text;
+  /** What the disk had when it was last read or written; null: the text began as a version that is no more. */
+  private saved: Text | null;
   private savedAs: string;
   private readonly listeners = new Set<(edited: boolean) => void>();
 
@@ -28,7 +30,7 @@ export class Buffer {
   }
 
   get dirty(): boolean {
-    return this.savedAs !== this.form() || !this.doc.eq(this.saved);
+    return !this.saved || this.savedAs !== this.form() || !this.doc.eq(this.saved);
   }
 
   /** Call back on edits, and (edited: false) when what is known of the disk changes. */
@@ -69,9 +71,19 @@ export class Buffer {
     this.tell(false);
   }
 
+  /** Take what an earlier page did not save. It is for no other version than the one that it began as. */
+  takeDraft(draft: Draft): void {
+    this.setForm(draft.encoding, draft.lineEnd);
+    this.replace(draft.text);
+    if (draft.etag === this.etag || !this.dirty) return;
+    this.etag = draft.etag;
+    this.saved = null;
+    this.markDisk("changed");
+  }
+
   /** Whether a text is what the disk had when it was last read or written. */
   isSaved(decoded: Decoded): boolean {
-    return this.parse(decoded.text).eq(this.saved);
+    return this.saved !== null && this.parse(decoded.text).eq(this.saved);
   }
 
   markDisk(disk: Disk): void {

@@ -27,6 +27,7 @@ export class Drafts {
     this.prefix = `${owner()}/${workspace}:`;
     this.database = open();
     addEventListener("pagehide", () => this.leave());
+    addEventListener("pageshow", (event) => { if (event.persisted) void this.takeLate(); });
     document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") void this.flush(); });
   }
 
@@ -34,7 +35,7 @@ export class Drafts {
   async load(): Promise<string[]> {
     await this.takeLate();
     const keys = await this.ask<IDBValidKey[]>("readonly", (store) => store.getAllKeys());
-    for (const key of keys ?? []) if (String(key).startsWith(this.prefix)) this.known.add(String(key).slice(this.prefix.length));
+    for (const key of keys?.result ?? []) if (String(key).startsWith(this.prefix)) this.known.add(String(key).slice(this.prefix.length));
     return [...this.known];
   }
 
@@ -43,7 +44,8 @@ export class Drafts {
   }
 
   async get(path: string): Promise<Draft | null> {
-    return (await this.ask<Draft | undefined>("readonly", (store) => store.get(this.prefix + path))) ?? null;
+    const found = await this.ask<Draft | undefined>("readonly", (store) => store.get(this.prefix + path));
+    return found?.result ?? null;
   }
 
   /** Keep a file's text soon; `draft` is asked then, and null means that nothing is unsaved. */
@@ -54,17 +56,18 @@ export class Drafts {
   }
 
   async drop(path: string): Promise<void> {
-    clearTimeout(this.timers.get(path));
-    this.pending.delete(path);
-    if (this.known.delete(path)) await this.ask("readwrite", (store) => store.delete(this.prefix + path));
+    if (!this.known.has(path) && !this.pending.has(path)) return;
+    this.pending.set(path, () => null);
+    await this.write(path);
   }
 
   /** A file has another name. */
   async rename(from: string, to: string): Promise<void> {
+    await this.write(from);
     const draft = await this.get(from);
     if (!draft) return;
-    this.known.add(to);
-    await this.ask("readwrite", (store) => store.put(draft, this.prefix + to));
+    this.pending.set(to, () => draft);
+    await this.write(to);
     await this.drop(from);
   }
 
@@ -72,42 +75,57 @@ export class Drafts {
     await Promise.all([...this.pending.keys()].map((path) => this.write(path)));
   }
 
+  /** Write what is pending of a path, which it is until the database has it for good. */
   private async write(path: string): Promise<void> {
-    const draft = this.pending.get(path)?.();
-    this.pending.delete(path);
     clearTimeout(this.timers.get(path));
-    if (draft === undefined) return;
-    if (!draft) return this.drop(path);
-    this.known.add(path);
-    await this.ask("readwrite", (store) => store.put(draft, this.prefix + path));
+    const asked = this.pending.get(path);
+    if (!asked) return;
+    const draft = asked();
+    if (draft) this.known.add(path);
+    else this.known.delete(path);
+    const kept = await this.keep(this.prefix + path, draft);
+    if (kept && this.pending.get(path) === asked) this.pending.delete(path);
   }
 
   /** The page goes: a database may not be done in time, this is. */
   private leave(): void {
-    const late: [string, Draft | null][] = [...this.pending].map(([path, draft]) => [this.prefix + path, draft()]);
-    const text = JSON.stringify(late.filter(([, draft]) => (draft?.text.length ?? 0) < LATE_MOST));
-    if (late.length) try { localStorage.setItem(LATE, text); } catch { /* The database may still make it. */ }
+    const late = new Map(lateOnes(localStorage.getItem(LATE)));
+    for (const [path, draft] of this.pending) late.set(this.prefix + path, draft());
+    const text = JSON.stringify([...late].filter(([, draft]) => (draft?.text.length ?? 0) < LATE_MOST));
+    if (late.size) try { localStorage.setItem(LATE, text); } catch { /* The database may still make it. */ }
     void this.flush();
   }
 
   private async takeLate(): Promise<void> {
     const text = localStorage.getItem(LATE);
     if (!text) return;
-    localStorage.removeItem(LATE);
-    for (const [key, draft] of JSON.parse(text) as [string, Draft | null][])
-      await this.ask("readwrite", (store) => (draft ? store.put(draft, key) : store.delete(key)));
+    const kept = await Promise.all(lateOnes(text).map(([key, draft]) => this.keep(key, draft)));
+    const done = kept.every(Boolean) || !(await this.database);
+    // Another page of this browser may have gone meanwhile.
+    if (done && localStorage.getItem(LATE) === text) localStorage.removeItem(LATE);
   }
 
-  /** Null where the browser has no database for us, as in some private windows: drafts end with the page. */
-  private async ask<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => IDBRequest): Promise<T | null> {
+  /** Keep a draft, or its absence; return whether the database has it for good. */
+  private keep(key: string, draft: Draft | null): Promise<boolean> {
+    return this.ask("readwrite", (store) => (draft ? store.put(draft, key) : store.delete(key))).then((done) => done !== null);
+  }
+
+  /** Ask the database; null where there is none, as in some private windows, or where it could not. */
+  private async ask<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore) => IDBRequest): Promise<{ result: T } | null> {
     const database = await this.database;
     if (!database) return null;
     return new Promise((resolve) => {
-      const asked = act(database.transaction(STORE, mode).objectStore(STORE));
-      asked.addEventListener("success", () => resolve(asked.result as T));
-      asked.addEventListener("error", () => resolve(null));
+      const transaction = database.transaction(STORE, mode);
+      const asked = act(transaction.objectStore(STORE));
+      transaction.addEventListener("complete", () => resolve({ result: asked.result as T }));
+      transaction.addEventListener("abort", () => resolve(null));
     });
   }
+}
+
+/** What pages that went were not sure to have in the database, by its key there. */
+function lateOnes(text: string | null): [string, Draft | null][] {
+  return JSON.parse(text ?? "[]") as [string, Draft | null][];
 }
 
 function open(): Promise<IDBDatabase | null> {

@@ -1,7 +1,7 @@
 /** A tab of a file: finds out what the file is, and shows it as text, as a picture, or not at all. */
 import type { EditorView } from "@codemirror/view";
 import type { Extension } from "@codemirror/state";
-import { explainFully } from "../../lib/api";
+import { explainFully, Problem } from "../../lib/api";
 import { h } from "../../lib/dom";
 import { bytes } from "../../lib/format";
 import type { Buffer } from "./buffers";
@@ -192,7 +192,8 @@ export class FileTab implements Tab {
     const { path, host } = this;
     const shared = host.buffers.get(path);
     if (shared) return shared;
-    const [content, draft, { Buffer }] = await Promise.all([host.files.read(path, BYTES_MOST), host.drafts.has(path) ? host.drafts.get(path) : null, import("./editor")]);
+    const draft = host.drafts.has(path) ? await host.drafts.get(path) : null;
+    const [content, { Buffer }] = await Promise.all([this.readContent(draft !== null), import("./editor")]);
     const again = host.buffers.get(path);
     if (again) return again;
     if (!("bytes" in content)) {
@@ -204,16 +205,21 @@ export class FileTab implements Tab {
       return null;
     }
     const buffer = new Buffer(path, decode(content.bytes), content.etag);
-    if (draft) {
-      buffer.setForm(draft.encoding, draft.lineEnd);
-      buffer.replace(draft.text);
-      if (draft.etag !== content.etag) {
-        buffer.etag = draft.etag;
-        buffer.markDisk("changed");
-      }
-    }
+    if (draft) buffer.takeDraft(draft);
+    if (content.etag === null) buffer.markDisk("removed");
+    if (!buffer.dirty) void host.drafts.drop(path);
     host.buffers.set(path, buffer);
     return buffer;
+  }
+
+  /** What is on the disk; where a draft is all that there is, nothing, as no version. */
+  private async readContent(hasDraft: boolean): Promise<{ bytes: Uint8Array; etag: string | null } | { size: number }> {
+    try {
+      return await this.host.files.read(this.path, BYTES_MOST);
+    } catch (error) {
+      if (hasDraft && error instanceof Problem && error.status === 404) return { bytes: new Uint8Array(), etag: null };
+      throw error;
+    }
   }
 
   private declineSize(size: number): void {
