@@ -63,6 +63,7 @@ def test_the_next_is_due_an_hour_after_the_newest(platform: Platform, running: W
     assert due(platform, running.user) == taken_at + HOUR
 
 
+@pytest.mark.slow
 def test_what_is_due_is_taken_with_the_key_that_is_kept(
     platform: Platform, running: Workspace
 ) -> None:
@@ -86,6 +87,7 @@ def test_without_a_key_at_hand_the_home_is_left_alone(
     assert platform.jobs.of(running.user_id) == []
 
 
+@pytest.mark.slow
 def test_of_two_servers_one_takes_it(platform: Platform, running: Workspace) -> None:
     user, schedule = running.user, Schedule()
     (home_directory(platform, user) / "a").write_text("a")

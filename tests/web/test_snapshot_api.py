@@ -45,6 +45,7 @@ def ask(app: Flask, home: Path, bearer: Callable[[str], dict[str, str]]) -> Call
     return call
 
 
+@pytest.mark.slow
 def test_taken_looked_into_and_restored(ask: Callable[..., Any], home: Path) -> None:
     made = ask("POST", SNAPSHOTS, note="first")
     assert made.status_code == 201
@@ -125,6 +126,7 @@ def test_without_the_key_one_is_told_to_unlock(
     assert (answer.status_code, answer.json["slug"]) == (409, "home-locked")
 
 
+@pytest.mark.slow
 def test_a_diff_that_takes_too_long_is_given_up(
     ask: Callable[..., Any], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +137,7 @@ def test_a_diff_that_takes_too_long_is_given_up(
     assert (diff["too_large"], diff["text"]) == (True, "")
 
 
+@pytest.mark.slow
 def test_a_diff_says_where_a_line_has_no_end(ask: Callable[..., Any], home: Path) -> None:
     row = ask("POST", SNAPSHOTS, note="first").json
     (home / "notes.txt").write_text("one\nno end")

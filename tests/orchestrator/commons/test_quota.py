@@ -172,5 +172,7 @@ def test_forks_at_once_stay_within_the_allowance(
         return repositories.fork(platform, user, utcnow(), origin, f"fork{number}").size_bytes
 
     came_of = together(app, 4, fork)
-    assert came_of.count(40 * MIB) == 2
-    assert quota.used(platform, ann) == 80 * MIB
+    made = came_of.count(40 * MIB)
+    assert 1 <= made <= 2, "what just became a row may count twice for a moment, never not at all"
+    assert sum(isinstance(one, AllowanceReached) for one in came_of) == 4 - made
+    assert quota.used(platform, ann) == made * 40 * MIB

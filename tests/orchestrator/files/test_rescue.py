@@ -60,6 +60,7 @@ def test_a_rescue_needs_the_key_of_the_home(platform: Platform, made: Workspace)
     assert helpers(platform) == []
 
 
+@pytest.mark.slow
 def test_a_home_in_use_by_a_rescue_is_not_locked(platform: Platform, made: Workspace) -> None:
     with place.opened(platform, made.user, made, PROOF), pytest.raises(HomeBusy):
         homes.lock(platform, made.user)

@@ -111,6 +111,7 @@ def test_what_an_app_started_ends_with_it(workspace: Workspace) -> None:
     assert workspace.one("start", app)["began"] is True
 
 
+@pytest.mark.slow
 def test_one_that_heeds_nobody_is_ended_all_the_same(workspace: Workspace) -> None:
     app = workspace.app("/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done")
     workspace.one("start", app)

@@ -322,6 +322,7 @@ def test_who_may_not_look_any_more_is_hung_up_on(previews: Previews) -> None:
     previews.settles(held=0)
 
 
+@pytest.mark.slow
 def test_who_does_not_read_is_hung_up_on_too(previews: Previews) -> None:
     def talk(connection: socket.socket) -> None:
         receive_head(connection)

@@ -154,6 +154,7 @@ def test_either_end_ends_the_other(previews: Previews) -> None:
     previews.settles(spliced=0, held=0)
 
 
+@pytest.mark.slow
 def test_sockets_leave_nothing_behind(previews: Previews) -> None:
     previews.settles(spliced=0, held=0)
     with running(echo) as app:
