@@ -125,8 +125,8 @@ def unmount(point: Path, *, hold: int) -> None:
     if mounted is None:
         return
     deadline = time.monotonic() + _SETTLE_SECONDS
-    # Open, the device goes on to no other image with its last mount: what were mounted of it then
-    # would be somebody else's home. Having been mounted here, it had none to go on to before.
+    # With its last mount the device would go on to the next home, and that be unmounted, too. While
+    # somebody has it open, it does not.
     with _opened(_node(mounted.device), os.O_RDONLY):
         while held := [one for one in table() if one.device == mounted.device]:
             # Somebody who only looks at it, such as a census of disks, is gone in a moment.

@@ -63,11 +63,13 @@ export class Drafts {
 
   /** A file has another name. */
   async rename(from: string, to: string): Promise<void> {
-    await this.write(from);
-    const draft = await this.get(from);
-    if (!draft) return;
-    this.pending.set(to, () => draft);
-    await this.write(to);
+    const asked = this.pending.get(from);
+    const draft = asked ? asked() : await this.get(from);
+    // What was typed meanwhile is newer.
+    if (draft && !this.pending.has(to)) {
+      this.pending.set(to, () => draft);
+      await this.write(to);
+    }
     await this.drop(from);
   }
 

@@ -176,6 +176,7 @@ export class Editors {
       if (!within(tab.path, from)) continue;
       const old = tab.path;
       tab.path = to + old.slice(from.length);
+      void this.files.drafts.rename(old, tab.path);
       const buffer = this.files.buffers.get(old);
       if (!buffer) continue;
       buffer.path = tab.path;
@@ -183,7 +184,6 @@ export class Editors {
       if (buffer.disk === "removed") buffer.markDisk("same");
       this.files.buffers.delete(old);
       this.files.buffers.set(tab.path, buffer);
-      void this.files.drafts.rename(old, tab.path);
     }
     this.redraw();
   }
